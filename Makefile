@@ -1,0 +1,37 @@
+# Pulsewarden: the commands of this house. "make help" lists them.
+
+CARGO ?= cargo
+.DEFAULT_GOAL := help
+.PHONY: help run test lint fmt doc bench tools snapshots clean
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Start the hub: prints its address and the set-up link
+	$(CARGO) run --release -- serve
+
+tools: ## Install what the tests need, if it is missing
+	scripts/install-test-tools.sh
+
+test: tools ## Everything that must pass: format, clippy, tests, doc tests
+	scripts/test.sh
+
+lint: ## Format check and clippy, warnings refused
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+fmt: ## Format everything
+	$(CARGO) fmt --all
+
+doc: ## The documentation of the code, warnings refused
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+
+bench: ## Measure heartbeats a second, judging and start
+	scripts/install-bench-tools.sh
+	$(CARGO) bench --locked --bench hub
+
+snapshots: ## Accept what the snapshot tests see now; look at the difference before you commit it
+	UPDATE_SNAPSHOTS=1 $(CARGO) test --locked --test it cli
+
+clean: ## Remove what was built
+	$(CARGO) clean

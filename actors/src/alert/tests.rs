@@ -1,0 +1,7 @@
+//! The alert rooms in virtual time, over a real store and a peer without sockets.
+
+mod faults;
+mod flow;
+mod peer;
+mod storm;
+mod town;

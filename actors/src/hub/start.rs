@@ -1,0 +1,177 @@
+//! From an opened store to a watching hub, and back: the order in which the actors start and stop.
+
+use super::{Hub, Inner};
+use crate::alert::{AlertActor, AlertParts};
+use crate::alive::AliveActor;
+use crate::clock::{Clock, Mark};
+use crate::db::{Db, Limits};
+use crate::host::{Bench, DRAIN_MS};
+use crate::hosts::{Admit, HostsActor, report_monitored_again, report_not_monitored};
+use crate::roster::Roster;
+use crate::settings::Settings;
+use crate::supervision::{ChildId, ChildSpec, Exit, GroupEnd, Supervisor};
+use domain::schedule::BusinessHours;
+use domain::time::{Now, Steady};
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+use store::alive::DeafWindow;
+use store::hosts::HostRecord;
+use store::seal::Keyring;
+use store::{Store, StoreError, Writer, alive, beats, hosts};
+use tokio::sync::Notify;
+
+/// What a hub is made of.
+pub struct HubParts {
+    /// The opened store.
+    pub store: Store,
+    /// What seals and signs.
+    pub keyring: Arc<Keyring>,
+    /// The time.
+    pub clock: Clock,
+    /// Bounds of the writer.
+    pub limits: Limits,
+    /// Business hours as configured.
+    pub business: BusinessHours,
+    /// Settings that may change while the hub runs.
+    pub settings: Arc<Settings>,
+    /// How notices leave.
+    pub alert: AlertParts,
+    /// What an escalation does.
+    pub exit: Exit,
+}
+
+/// A hub that runs; it lives on the thread that started it.
+pub struct Running {
+    /// The handle for everybody else.
+    pub hub: Hub,
+    supervisor: Supervisor,
+}
+
+impl Running {
+    /// Recovers what the last run left, starts every actor and returns when all deadlines are armed.
+    ///
+    /// # Errors
+    /// What the store says; nothing runs then.
+    pub async fn start(parts: HubParts) -> Result<Running, StoreError> {
+        let HubParts { store, keyring, clock, limits, business, settings, alert, exit } = parts;
+        let Store { mut writer, reader, .. } = store;
+        let recovered = recover(&mut writer, &clock, &business)?;
+        let news = Arc::new(Notify::new());
+        let db = Db::new(writer, recovered.newest_beat, reader, clock.clone(), news, limits);
+        let bench = Arc::new(Bench {
+            tick: AtomicI64::new(clock.steady().0),
+            judge_from: AtomicI64::new(clock.steady().0 + DRAIN_MS),
+            deaf: RwLock::new(recovered.deaf),
+            clock: clock.clone(),
+            db: db.clone(),
+            business,
+        });
+
+        let supervisor = Supervisor::start("hub", clock, exit.clone());
+        let roster = Arc::new(Roster::default());
+        let writer = db.actor(exit);
+        supervisor.spawn(&Arc::new(ChildSpec::core("db")), ChildId::Name("db"), move |_| writer);
+        let alerts = {
+            let known = settings.clone();
+            let actor = AlertActor::new(db.clone(), bench.clock.clone(), Arc::new(move || known.channels()), alert);
+            supervisor.spawn(&Arc::new(ChildSpec::core("alert")), ChildId::Name("alert"), move |_| actor)
+        };
+        let hosts = {
+            let keeper = HostsActor::new(bench.clone(), roster.clone(), supervisor.clone(), Arc::new(ChildSpec::many("hosts")));
+            supervisor.spawn(&Arc::new(ChildSpec::core("host keeper")), ChildId::Name("host keeper"), move |_| keeper)
+        };
+        hosts.send(Admit(recovered.hosts)).await.map_err(|e| StoreError::Other(format!("the hosts could not be started: {e}")))?;
+        let lag_most_ms = Arc::new(AtomicI64::new(0));
+        let pace = AliveActor::new(bench.clone(), hosts.clone(), lag_most_ms.clone());
+        supervisor.spawn(&Arc::new(ChildSpec::core("alive")), ChildId::Name("alive"), move |_| pace);
+        alert_on_give_up(&supervisor, &bench, &roster);
+
+        let live = supervisor.live();
+        let hub = Hub::new(Inner { bench, roster, keyring, hosts, alerts, settings, live, lag_most_ms });
+        Ok(Running { hub, supervisor })
+    }
+
+    /// Ends the hub in order: hosts judge no more, what is accepted is stored, notices in flight end, the store closes last.
+    pub async fn stop(self) -> Vec<GroupEnd> {
+        let accepted = tokio::time::timeout(Duration::from_secs(5), self.hub.db().alive()).await;
+        if !matches!(accepted, Ok(Ok(()))) {
+            log::warn!("stopping: the last sign of life was not written");
+        }
+        log::info!("stopping: actors, in reverse order of their start");
+        let ends = self.supervisor.shutdown().await;
+        self.hub.db().close();
+        ends
+    }
+}
+
+struct Recovered {
+    newest_beat: i64,
+    hosts: Vec<HostRecord>,
+    deaf: Vec<(Steady, Steady)>,
+}
+
+/// Continues the timeline, writes down what only the log of heartbeats knew, and notes since when nobody listened.
+fn recover(writer: &mut Writer, clock: &Clock, business: &BusinessHours) -> Result<Recovered, StoreError> {
+    let last = alive::read(writer.conn())?;
+    let mark = last.as_ref().map(|l| Mark { boot_id: l.boot_id.clone(), boot_ms: l.boot_ms, now: Now { wall: l.wall, steady: l.steady } });
+    if let Some(mark) = &mark {
+        clock.resume_from(mark);
+    }
+    let newest_beat = writer
+        .transact(|tx| {
+            write_seen(tx, last.as_ref().map_or(0, |l| l.beat_mark), mark.as_ref().map(|m| m.now))?;
+            beats::newest_id(tx)
+        })
+        .map_err(|e| e.error)?;
+    let hosts = load(writer, business)?;
+    let now = clock.now();
+    // A store without a sign of life was filled by a tool: nobody has listened for any of its hosts yet.
+    let away = mark.map_or_else(|| Steady(0), |m| m.now.steady);
+    if now.steady > away && !hosts.is_empty() {
+        log::info!("nobody listened from {} to {}: deadlines inside or after that are pushed", now.wall_at(away).rfc3339(), now.wall.rfc3339());
+        let window = DeafWindow { from: away, to: now.steady, reason: "the hub was not running".into(), created_at: now.wall };
+        writer.transact(|tx| alive::append_deaf(tx, &window)).map_err(|e| e.error)?;
+    }
+    let deaf = alive::deaf_since(writer.conn(), Steady(i64::MIN))?.into_iter().map(|w| (w.from, w.to)).collect();
+    Ok(Recovered { newest_beat, hosts, deaf })
+}
+
+/// `hosts.last_seen` is written behind the heartbeats; this brings it up to them.
+fn write_seen(tx: &store::Transaction<'_>, beat_mark: i64, then: Option<Now>) -> Result<(), StoreError> {
+    for newer in beats::since_mark(tx, beat_mark)? {
+        let seen = newer.life.map(|wall| (wall, then.map_or(Steady(wall.0), |then| then.steady_at(wall))));
+        beats::flush_seen(tx, newer.host, seen, newer.newest_id)?;
+    }
+    Ok(())
+}
+
+/// Every host that can be watched; one whose row no longer makes sense is named and left out, not the others.
+fn load(writer: &mut Writer, business: &BusinessHours) -> Result<Vec<HostRecord>, StoreError> {
+    let mut whole = Vec::new();
+    for loaded in hosts::load_all(writer.conn(), business)? {
+        match loaded {
+            Ok(record) => whole.push(record),
+            Err(broken) => log::error!("host {} is not watched: {}", broken.host_id, broken.why),
+        }
+    }
+    Ok(whole)
+}
+
+fn alert_on_give_up(supervisor: &Supervisor, bench: &Arc<Bench>, roster: &Arc<Roster>) {
+    let (b, r) = (bench.clone(), roster.clone());
+    supervisor.on_give_up(move |child, reason| {
+        if let Some(entry) = r.find(child.as_str()) {
+            let (bench, reason) = (b.clone(), reason.to_owned());
+            actix_rt::spawn(async move { report_not_monitored(&bench, &entry, reason).await });
+        }
+    });
+    let (b, r) = (bench.clone(), roster.clone());
+    supervisor.on_recovery(move |child| {
+        if let Some(entry) = r.find(child.as_str()) {
+            let bench = b.clone();
+            actix_rt::spawn(async move { report_monitored_again(&bench, &entry).await });
+        }
+    });
+}
+

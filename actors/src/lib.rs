@@ -1,0 +1,15 @@
+//! What acts: the supervision engine and the actors it keeps alive.
+
+pub mod alert;
+pub mod alive;
+pub mod clock;
+pub mod db;
+pub mod gate;
+pub mod host;
+pub mod hosts;
+pub mod hub;
+mod incident;
+pub mod link;
+pub mod roster;
+pub mod settings;
+pub mod supervision;

@@ -1,0 +1,11 @@
+//! How durations, schedules and watches behave, seen through their public interface.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as loudly as tests")]
+
+mod brute;
+mod duration;
+mod laws;
+mod rule;
+mod schedule;
+mod watch;
+mod windows;

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# What the tests need beyond Rust: a C compiler for the bundled SQLite, and curl. Does nothing when it is there.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+command -v cargo >/dev/null 2>&1 || { echo "error: Rust is missing: see https://rustup.rs" >&2; exit 1; }
+./install-tools.sh cc=gcc make=make curl=curl
+
+# rust-toolchain.toml names the components; rustup fetches them by itself, a distribution's Rust may lack them.
+for component in fmt clippy; do
+    cargo "$component" --version >/dev/null 2>&1 || { echo "error: cargo $component is missing: rustup component add rustfmt clippy" >&2; exit 1; }
+done

@@ -1,0 +1,253 @@
+//! The one place that knows everybody: it opens the store, starts the hub and its web server, and stops them in order.
+
+mod hosts_file;
+
+use crate::config::Config;
+use actix_web::web::Data;
+use actors::alert::AlertParts;
+use actors::alert::discord::{AllowedHosts, Waits};
+use actors::alert::text::Texts;
+use actors::clock::Clock;
+use actors::hub::{Hub, HubParts, Running};
+use actors::link::ack_link;
+use actors::settings::Settings;
+use actors::supervision::{Exit, name_children_in_panics};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use store::seal::Keyring;
+use store::{Store, StoreError};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use web::{SetupLink, WebParts, WebState};
+
+/// Where a running hub says how to reach it, beside the database: for the commands on the same machine.
+pub const HUB_FILE: &str = "hub.json";
+/// Where the key lies that seals secrets and proves commands on the same machine.
+pub const KEY_FILE: &str = "secret.key";
+
+/// How long the link in a message can acknowledge.
+const LINK_VALID_MS: i64 = 7 * 86_400_000;
+
+/// Why the hub did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database.
+    #[error("the database {path}: {error}")]
+    Store {
+        /// Which file.
+        path: String,
+        /// What is wrong with it.
+        error: StoreError,
+    },
+    /// The port.
+    #[error("cannot listen on {address}: {error}; choose another with API_HOST and API_PORT")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// A file of the configuration.
+    #[error("{0}")]
+    Config(String),
+    /// Something of the machine.
+    #[error("{what}: {error}")]
+    Machine {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        error: std::io::Error,
+    },
+}
+
+/// A running hub with its web server.
+pub struct App {
+    running: Running,
+    server: actix_web::dev::ServerHandle,
+    address: SocketAddr,
+    setup_path: Option<String>,
+    config: Arc<Config>,
+    data: PathBuf,
+}
+
+/// Starts the hub as `config` says. Inside an actix system.
+///
+/// # Errors
+/// What is in the way, with the fix; nothing runs then.
+pub async fn start(config: Config) -> Result<App, StartError> {
+    name_children_in_panics();
+    install_tls();
+    let data = data_folder(&config.database);
+    let failed = |error: StoreError| StartError::Store { path: config.database.display().to_string(), error };
+    let mut store = Store::open(&config.database, &config.limits.store).map_err(failed)?;
+    let keyring = Arc::new(keyring(&config, &data).map_err(failed)?);
+    // Bound before anything is recovered: who calls meanwhile waits instead of being refused.
+    let (listener, address) = listen(&config)?;
+    let clock = Clock::system();
+    let settings = Arc::new(settings(&config, &mut store, &keyring, &clock).map_err(failed)?);
+    let (setup, setup_path) = SetupLink::new(store.writer.conn()).map_err(failed)?;
+    let public_url = config.public_url.clone().unwrap_or_else(|| url_of(address));
+    let alert = notices(&config, &keyring, public_url, &clock)?;
+    let parts = HubParts {
+        store,
+        keyring,
+        clock,
+        limits: config.limits.db,
+        business: config.business_hours.clone(),
+        settings,
+        alert,
+        exit: Exit::process(),
+    };
+    let running = Running::start(parts).await.map_err(failed)?;
+    hosts_file::apply(&running.hub, &config).await?;
+    let server = serve(listener, &running.hub, &config, setup)?;
+    write_hub_file(&data, address)?;
+    log::info!("listening on {}, {} hosts watched", url_of(address), running.hub.roster().len());
+    Ok(App { running, server, address, setup_path, config: Arc::new(config), data })
+}
+
+impl App {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The hub.
+    pub fn hub(&self) -> &Hub {
+        &self.running.hub
+    }
+
+    /// The one-time set-up link, until the first key was made.
+    pub fn setup_url(&self) -> Option<String> {
+        let base = self.config.public_url.clone().unwrap_or_else(|| url_of(self.address));
+        self.setup_path.as_ref().map(|path| format!("{base}{path}"))
+    }
+
+    /// Serves until SIGTERM or SIGINT, then stops in order. SIGHUP applies `hosts.yaml` again.
+    pub async fn wait(self) -> ExitCode {
+        let (Ok(mut term), Ok(mut int), Ok(mut hup)) = (on(SignalKind::terminate()), on(SignalKind::interrupt()), on(SignalKind::hangup()))
+        else {
+            log::error!("signals cannot be heard: stopping");
+            self.stop().await;
+            return ExitCode::FAILURE;
+        };
+        loop {
+            tokio::select! {
+                _ = term.recv() => break,
+                _ = int.recv() => break,
+                _ = hup.recv() => {
+                    if let Err(e) = hosts_file::apply(&self.running.hub, &self.config).await {
+                        log::error!("SIGHUP: hosts.yaml was not applied: {e}");
+                    }
+                }
+            }
+        }
+        self.stop().await;
+        ExitCode::SUCCESS
+    }
+
+    /// Stops in order: HTTP first, then hosts, alerts in flight, the store last.
+    pub async fn stop(self) {
+        log::info!("stopping: no new requests, those in flight are answered");
+        let most = Duration::from_secs(self.config.limits.web.stop_wait_s + 1);
+        if tokio::time::timeout(most, self.server.stop(true)).await.is_err() {
+            log::warn!("stopping: requests in flight were cut off after {} s", most.as_secs());
+        }
+        for end in self.running.stop().await {
+            log::info!("stopped {}: {} ended, {} were killed at their limit", end.name, end.stopped, end.killed.len());
+        }
+        if let Err(e) = std::fs::remove_file(self.data.join(HUB_FILE)) {
+            log::warn!("{HUB_FILE} could not be removed: {e}");
+        }
+        log::info!("stopped");
+    }
+}
+
+fn on(kind: SignalKind) -> std::io::Result<Signal> {
+    signal(kind)
+}
+
+fn install_tls() {
+    // The second start in one process finds it installed already.
+    drop(rustls::crypto::ring::default_provider().install_default());
+}
+
+/// The folder of the database, where everything the hub keeps lies.
+pub fn data_folder(database: &Path) -> PathBuf {
+    database.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf()
+}
+
+/// The key that `config` names, or the one in the data folder, made on the first start.
+///
+/// # Errors
+/// When it cannot be read or made.
+pub fn keyring(config: &Config, data: &Path) -> Result<Keyring, StoreError> {
+    match &config.api_secret_key {
+        Some(secret) => Keyring::from_secret(secret.expose()),
+        None => Keyring::load_or_create(&data.join(KEY_FILE)),
+    }
+}
+
+fn listen(config: &Config) -> Result<(TcpListener, SocketAddr), StartError> {
+    let wanted = SocketAddr::new(config.api_host, config.api_port);
+    let failed = |error| StartError::Listen { address: wanted, error };
+    let listener = TcpListener::bind(wanted).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+fn settings(config: &Config, store: &mut Store, keyring: &Arc<Keyring>, clock: &Clock) -> Result<Settings, StoreError> {
+    let named = |urls: &[crate::config::NamedUrl]| urls.iter().map(|u| (u.name.clone(), u.url.expose().to_owned())).collect::<Vec<_>>();
+    let (env, file) = (named(&config.webhooks_from_env), named(&config.webhooks_from_file));
+    let allowed = AllowedHosts::parse(&config.webhook_allowed_hosts).map_err(|e| StoreError::Refused { field: "WEBHOOK_ALLOWED_HOSTS".into(), message: e.message })?;
+    let at = clock.now().wall;
+    store.writer.transact(|tx| Settings::load(tx, keyring.clone(), env, file, allowed, at)).map_err(|e| e.error)
+}
+
+/// How notices leave: over TLS, with links that acknowledge for a week, in the words of the user's templates.
+fn notices(config: &Config, keyring: &Arc<Keyring>, public_url: String, clock: &Clock) -> Result<AlertParts, StartError> {
+    let folder = config.hosts_file.with_file_name("templates");
+    let texts = Texts::load(&folder).map_err(|errors| StartError::Config(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
+    let (keyring, clock) = (keyring.clone(), clock.clone());
+    let sign = move |alert| Some(ack_link(&keyring, &public_url, alert, clock.now().wall.plus_ms(LINK_VALID_MS)));
+    Ok(AlertParts::discord(Waits::default(), Arc::new(sign), texts))
+}
+
+fn serve(listener: TcpListener, hub: &Hub, config: &Config, setup: SetupLink) -> Result<actix_web::dev::ServerHandle, StartError> {
+    let state = WebState::new(WebParts {
+        hub: hub.clone(),
+        business: config.business_hours.clone(),
+        public_url: config.public_url.clone(),
+        trusted_proxies: config.trusted_proxies.iter().filter_map(|c| ipnet::IpNet::new(c.address, c.prefix).ok()).collect(),
+        setup,
+        api_key_from_env: config.api_key.as_ref().map(|key| key.expose().to_owned()),
+        limits: config.limits.web,
+    });
+    let server = web::serve(listener, Data::new(state)).map_err(|error| StartError::Machine { what: "the web server", error })?;
+    let handle = server.handle();
+    actix_rt::spawn(async move {
+        if let Err(e) = server.await {
+            log::error!("the web server ended: {e}");
+        }
+    });
+    Ok(handle)
+}
+
+fn write_hub_file(data: &Path, address: SocketAddr) -> Result<(), StartError> {
+    let text = serde_json::json!({ "url": url_of(address), "pid": std::process::id() }).to_string();
+    let (new, path) = (data.join("hub.json.new"), data.join(HUB_FILE));
+    let written = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, &path));
+    written.map_err(|error| StartError::Machine { what: "writing hub.json", error })
+}
+
+/// The address as somebody on this machine can call it.
+fn url_of(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
+}

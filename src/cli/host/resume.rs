@@ -1,0 +1,23 @@
+//! `host resume`: judges a paused host again.
+
+use super::super::{CliError, Surroundings, api};
+use super::OneHost;
+use awc::http::Method;
+
+/// Judge a paused host again, from now
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  pulsewarden host resume web-01
+
+Exit codes: 0 done, 1 refused, 3 no such host, 4 hub not reachable, 78 wrong configuration")]
+pub(super) struct Args {
+    #[command(flatten)]
+    host: OneHost,
+}
+
+pub(super) fn run(args: &Args, here: &Surroundings) -> Result<(), CliError> {
+    let answer = api::ask(&args.host.hub, here, Method::POST, &args.host.path("/resume"), None)?;
+    args.host.print(&answer, |_| format!("{} is judged again, from now.\n", args.host.host_id));
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! `openapi`: the description of the HTTP API, without a hub.
+
+use super::CliError;
+
+/// Print the OpenAPI description of the HTTP API
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  pulsewarden openapi > openapi.json
+
+Needs no running hub.")]
+pub(super) struct Args {}
+
+pub(super) fn run(_: &Args) -> Result<(), CliError> {
+    println!("{}", web::openapi_json());
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! The `limits:` section of `settings.yaml`: one table of names, ranges and what they set. The rooms own the defaults.
+
+use super::error::{ConfigError, Place};
+use super::typo;
+use super::yaml::{Node, Value};
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+/// Bounds of queues, bodies, connections and waits.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// Of the queue in front of the store.
+    pub db: actors::db::Limits,
+    /// Of the web server.
+    pub web: web::WebLimits,
+    /// Of the store's connections.
+    pub store: store::Options,
+}
+
+type Set = fn(&mut Limits, u64);
+
+/// Name, what is possible, what it sets.
+const LIMITS: [(&str, RangeInclusive<u64>, Set); 20] = [
+    ("ingest_waiting_requests", 1..=1_000_000, |l, n| l.db.waiting_requests = n as usize),
+    ("ingest_batch_jobs", 1..=100_000, |l, n| l.db.batch_jobs = n as usize),
+    ("reply_wait_ms", 100..=120_000, |l, n| l.db.reply_wait_ms = n),
+    ("web_workers", 1..=256, |l, n| l.web.workers = n as usize),
+    ("connections", 10..=1_000_000, |l, n| l.web.connections_most = n as usize),
+    ("waiting_connections", 1..=65_535, |l, n| l.web.backlog = n as u32),
+    ("url_bytes", 1_024..=65_536, |l, n| l.web.url_bytes = n as usize),
+    ("header_bytes", 4_096..=262_144, |l, n| l.web.header_bytes = n as usize),
+    ("heartbeat_body_bytes", 10_000..=67_108_864, |l, n| l.web.heartbeat_body_bytes = n as usize),
+    ("request_body_bytes", 4_096..=67_108_864, |l, n| l.web.json_body_bytes = n as usize),
+    ("header_wait_ms", 100..=120_000, |l, n| l.web.header_wait_ms = n),
+    ("body_wait_ms", 100..=600_000, |l, n| l.web.body_wait_ms = n),
+    ("idle_wait_ms", 0..=3_600_000, |l, n| l.web.idle_wait_ms = n),
+    ("shutdown_wait_s", 1..=60, |l, n| l.web.stop_wait_s = n),
+    ("database_readers", 1..=64, |l, n| l.store.readers = n as u32),
+    ("database_writer_cache_kib", 256..=4_194_304, |l, n| l.store.writer_cache_kib = n as u32),
+    ("database_reader_cache_kib", 256..=4_194_304, |l, n| l.store.reader_cache_kib = n as u32),
+    ("database_lock_wait_ms", 100..=120_000, |l, n| l.store.busy_timeout_ms = n),
+    ("database_reader_wait_ms", 10..=120_000, |l, n| l.store.reader_wait_ms = n),
+    ("database_read_ms", 100..=600_000, |l, n| l.store.reader_limit_ms = n),
+];
+
+/// The limits that `node`, the section of the file at `path`, changes; every fault goes to `errors`.
+pub(super) fn read(node: Option<&Node>, path: &Path, errors: &mut Vec<ConfigError>) -> Limits {
+    let mut limits = Limits::default();
+    let entries = match node.map(|node| (&node.value, node)) {
+        None | Some((Value::Null, _)) => return limits,
+        Some((Value::Map(entries), _)) => entries,
+        Some((_, node)) => {
+            let fix = format!("must be a map such as \"connections: 20000\", not {}", node.kind());
+            errors.push(ConfigError::new(Place::line(path, node.line), "limits", fix));
+            return limits;
+        }
+    };
+    for entry in entries {
+        if let Err(message) = set(&mut limits, &entry.key, &entry.node.value) {
+            errors.push(ConfigError::new(Place::line(path, entry.line), format!("limits.{}", entry.key), message));
+        }
+    }
+    limits
+}
+
+/// The names of all limits.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    LIMITS.iter().map(|(name, _, _)| *name)
+}
+
+fn set(limits: &mut Limits, key: &str, value: &Value) -> Result<(), String> {
+    let names = || LIMITS.iter().map(|(name, _, _)| *name);
+    let Some((_, range, set)) = LIMITS.iter().find(|(name, _, _)| *name == key) else {
+        let hint = typo::meant(key, names()).map(|name| format!("is not known: did you mean {name}?"));
+        return Err(hint.unwrap_or_else(|| format!("is not known; known are {}", names().collect::<Vec<_>>().join(", "))));
+    };
+    let number = if let Value::Integer(n) = value { u64::try_from(*n).ok() } else { None };
+    let number = number.filter(|n| range.contains(n));
+    let number = number.ok_or_else(|| format!("must be a whole number from {} to {}", range.start(), range.end()))?;
+    set(limits, number);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(text: &str) -> (Limits, Vec<String>) {
+        let mut errors = Vec::new();
+        let path = Path::new("settings.yaml");
+        let node = Node::parse(text, path).unwrap();
+        let limits = read(Some(&node), path, &mut errors);
+        (limits, errors.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_limit_replaces_its_default_and_leaves_the_others() {
+        let (limits, errors) = limits("connections: 50\nreply_wait_ms: 2000\ndatabase_readers: 2");
+        assert_eq!((limits.web.connections_most, limits.db.reply_wait_ms, limits.store.readers), (50, 2_000, 2));
+        assert_eq!(limits.web.workers, web::WebLimits::default().workers);
+        assert!(errors.is_empty());
+    }
+
+    #[test]
+    fn every_wrong_limit_is_told_with_its_line_and_its_fix() {
+        let (_, errors) = limits("conections: 50\nreply_wait_ms: soon\nheader_wait_ms: 1\nspeed: 7");
+        assert_eq!(errors[0], "settings.yaml:1: limits.conections: is not known: did you mean connections?");
+        assert_eq!(errors[1], "settings.yaml:2: limits.reply_wait_ms: must be a whole number from 100 to 120000");
+        assert_eq!(errors[2], "settings.yaml:3: limits.header_wait_ms: must be a whole number from 100 to 120000");
+        assert!(errors[3].starts_with("settings.yaml:4: limits.speed: is not known; known are ingest_waiting_requests, "));
+    }
+
+    #[test]
+    fn every_default_lies_within_what_is_possible() {
+        for (name, range, _) in &LIMITS {
+            assert!(range.start() < range.end(), "{name}");
+        }
+        let (d, w, s) = (actors::db::Limits::default(), web::WebLimits::default(), store::Options::default());
+        let defaults = [
+            d.waiting_requests as u64,
+            d.batch_jobs as u64,
+            d.reply_wait_ms,
+            w.workers as u64,
+            w.connections_most as u64,
+            w.backlog.into(),
+            w.url_bytes as u64,
+            w.header_bytes as u64,
+            w.heartbeat_body_bytes as u64,
+            w.json_body_bytes as u64,
+            w.header_wait_ms,
+            w.body_wait_ms,
+            w.idle_wait_ms,
+            w.stop_wait_s,
+            s.readers.into(),
+            s.writer_cache_kib.into(),
+            s.reader_cache_kib.into(),
+            s.busy_timeout_ms,
+            s.reader_wait_ms,
+            s.reader_limit_ms,
+        ];
+        for ((name, range, _), default) in LIMITS.iter().zip(defaults) {
+            assert!(range.contains(&default), "{name} = {default}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+-- The one schema of Pulsewarden: what a new database is, and what every migration must end at.
+-- Times named *_at, timestamp and last_seen are milliseconds since 1970-01-01 UTC by the wall clock; *_steady are
+-- milliseconds on the hub's own elapsed-time line (domain/src/time.rs). Booleans are 0 or 1. JSON is text.
+-- AUTOINCREMENT stands where another row or a link in a message keeps the id: a removed host's id must not come back
+-- with its alerts, events and heartbeats.
+
+CREATE TABLE hosts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    host_id TEXT NOT NULL UNIQUE,
+    heartbeat_url TEXT NOT NULL,                 -- path only; the token is never part of it
+    token BLOB NOT NULL,                         -- sealed, so that the page can show the URL again
+    token_hash BLOB NOT NULL,                    -- SHA-256 of the token: what a caller is checked against
+    expected_frequency_seconds INTEGER NOT NULL CHECK (expected_frequency_seconds BETWEEN 1 AND 31622400),
+    schedule_type TEXT NOT NULL DEFAULT 'always',
+    schedule_config TEXT,
+    grace_period_seconds INTEGER NOT NULL DEFAULT 60 CHECK (grace_period_seconds BETWEEN 0 AND 2592000),
+    last_seen INTEGER,                           -- written behind: heartbeats after alive.beat_mark are newer
+    last_seen_steady INTEGER,
+    last_beat_id INTEGER,                        -- newest row of this host's chain in heartbeats
+    status TEXT NOT NULL DEFAULT 'unknown' CHECK (status IN ('up', 'down', 'unknown')),
+    status_since INTEGER NOT NULL,
+    status_reason TEXT NOT NULL DEFAULT '',
+    judged_from_steady INTEGER NOT NULL,         -- creation or last resume: what a host never seen is judged from
+    run_started_at INTEGER,
+    run_started_steady INTEGER,
+    run_rid TEXT,
+    paused INTEGER NOT NULL DEFAULT 0 CHECK (paused IN (0, 1)),
+    silenced_until INTEGER,
+    severity TEXT NOT NULL DEFAULT 'critical' CHECK (severity IN ('info', 'warning', 'critical')),
+    tags TEXT NOT NULL DEFAULT '[]',
+    description TEXT NOT NULL DEFAULT '',
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX hosts_by_status ON hosts (status, id, paused);
+
+-- An append-only log. A host's history is a chain through previous_id, so the hot path touches no index at all.
+-- The newest row is never swept, so that ids only grow (alive.beat_mark relies on it).
+CREATE TABLE heartbeats (
+    id INTEGER PRIMARY KEY,
+    host_id INTEGER NOT NULL,                    -- hosts.id; rows of a removed host are swept later
+    timestamp INTEGER NOT NULL,
+    source_ip TEXT,
+    metadata TEXT,                               -- JSON, only when the caller sent more than the plain beat
+    signal INTEGER NOT NULL DEFAULT -1,          -- 0..255 exit code, -1 success, -2 start, -3 fail, -4 log
+    duration_ms INTEGER,
+    previous_id INTEGER
+) STRICT;
+
+-- What makes a retry count once. Swept after a day.
+CREATE TABLE beat_keys (
+    host_id INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    heartbeat_id INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (host_id, key)
+) STRICT, WITHOUT ROWID;
+
+-- Incidents: one open row per host and type.
+CREATE TABLE alerts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    host_id INTEGER,                             -- hosts.id, NULL for alerts about the hub itself
+    alert_type TEXT NOT NULL CHECK (alert_type IN ('missing_heartbeat', 'log_finding', 'internet', 'system_error')),
+    severity TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
+    message TEXT NOT NULL,
+    details TEXT NOT NULL DEFAULT '{}',          -- JSON: the facts messages are written from
+    acknowledged INTEGER NOT NULL DEFAULT 0 CHECK (acknowledged IN (0, 1)),
+    acknowledged_at INTEGER,
+    acknowledged_by TEXT,
+    acknowledge_note TEXT,
+    acknowledge_expires_at INTEGER,
+    silenced_until INTEGER,
+    created_at INTEGER NOT NULL,
+    detected_steady INTEGER NOT NULL,
+    resolved_at INTEGER,
+    resolution TEXT
+) STRICT;
+CREATE UNIQUE INDEX alerts_open ON alerts (ifnull(host_id, 0), alert_type, CASE WHEN host_id IS NULL THEN message ELSE '' END)
+    WHERE resolved_at IS NULL;
+CREATE INDEX alerts_by_host ON alerts (host_id, id);
+CREATE INDEX alerts_open_newest ON alerts (id) WHERE resolved_at IS NULL;
+
+-- Where notices go. Row 1 is the primary webhook, whose URL may also come from the environment or the file.
+CREATE TABLE channels (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL DEFAULT 'discord' CHECK (kind IN ('discord')),
+    name TEXT NOT NULL UNIQUE,
+    url BLOB,                                    -- sealed; NULL: not set in the database
+    enabled INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
+    stopped_reason TEXT,                         -- set after a lasting refusal (401, 403, 404): nothing is sent until changed
+    last_error TEXT,
+    last_success_at INTEGER,
+    updated_at INTEGER NOT NULL
+) STRICT;
+
+-- One row per message that exists at the other side, so that it can be edited.
+CREATE TABLE messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    channel_id INTEGER NOT NULL,
+    remote_id TEXT NOT NULL,                     -- Discord's message id
+    sent_at INTEGER NOT NULL
+) STRICT;
+
+-- What must still be told. opened: a new message; edited: the incident's message follows its state; recovered: a new message.
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    channel_id INTEGER NOT NULL,
+    alert_id INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('opened', 'edited', 'recovered')),
+    state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sending', 'sent', 'refused', 'skipped')),
+    attempts INTEGER NOT NULL DEFAULT 0,
+    maybe_repeat INTEGER NOT NULL DEFAULT 0 CHECK (maybe_repeat IN (0, 1)), -- an earlier attempt may have arrived
+    next_attempt_at INTEGER NOT NULL,            -- steady milliseconds
+    created_at INTEGER NOT NULL,
+    sent_at INTEGER,
+    message_id INTEGER,                          -- messages.id
+    reason TEXT,                                 -- the policy's named reason for what was done
+    error TEXT
+) STRICT;
+CREATE INDEX outbox_waiting ON outbox (channel_id, id) WHERE state IN ('pending', 'sending');
+CREATE INDEX outbox_by_alert ON outbox (alert_id);
+CREATE INDEX outbox_by_message ON outbox (message_id) WHERE message_id IS NOT NULL;
+
+-- Each attempt to deliver, for the person who asks why nothing came.
+CREATE TABLE deliveries (
+    id INTEGER PRIMARY KEY,
+    channel_id INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    http_status INTEGER,
+    error TEXT,
+    outbox_ids TEXT NOT NULL DEFAULT '[]'
+) STRICT;
+
+-- What happened to a host, for people and for explain.
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY,
+    host_id INTEGER,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    detail TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX events_by_host ON events (host_id, id);
+
+CREATE TABLE log_analyses (
+    id INTEGER PRIMARY KEY,
+    host_id INTEGER NOT NULL,
+    log_source TEXT NOT NULL,
+    lines_analyzed INTEGER NOT NULL,
+    llm_model TEXT,
+    findings TEXT NOT NULL DEFAULT '[]',
+    severity TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+
+-- Runtime settings; secret values are sealed (base64 text).
+CREATE TABLE config (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE config_revisions (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL,
+    old_value TEXT,
+    new_value TEXT,
+    changed_by TEXT NOT NULL,
+    changed_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE api_keys (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    key_hash BLOB NOT NULL UNIQUE,
+    scope TEXT NOT NULL CHECK (scope IN ('read', 'write')),
+    created_at INTEGER NOT NULL,
+    last_used_at INTEGER,
+    revoked_at INTEGER
+) STRICT;
+
+-- One row: the hub's last sign of life, where its timeline was, and up to where hosts.last_seen is written.
+CREATE TABLE alive (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    boot_id TEXT NOT NULL,
+    boot_ms INTEGER NOT NULL,
+    wall INTEGER NOT NULL,
+    steady INTEGER NOT NULL,
+    beat_mark INTEGER NOT NULL                   -- heartbeats with id > beat_mark may be newer than hosts.last_seen
+) STRICT;
+
+-- When the hub could not hear: replayed over every watch at start, so a restart judges as the running hub did.
+CREATE TABLE deaf_windows (
+    id INTEGER PRIMARY KEY,
+    from_steady INTEGER NOT NULL,
+    to_steady INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+
+-- The primary webhook always exists; its URL comes later or from the environment.
+INSERT INTO channels (id, name, updated_at) VALUES (1, 'primary', 0);

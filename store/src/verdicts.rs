@@ -1,0 +1,155 @@
+//! Changes of a host's state: each a guarded UPDATE with its event, its incident and its notices in one transaction.
+
+use crate::column;
+use crate::error::Result;
+use crate::{alerts, events};
+use domain::host::Status;
+use domain::incident::{AlertType, NewIncident};
+use domain::time::{Now, Steady, Wall};
+use rusqlite::{OptionalExtension, Transaction, params};
+
+/// What ended when a host came up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// The incident that ended with it, if one was open.
+    pub alert_id: Option<i64>,
+    /// What the host was before.
+    pub was: Status,
+    /// Since when it was that: the beginning of the outage when it was down.
+    pub down_since: Wall,
+}
+
+/// The host is down, if it is not already, is not paused, and nothing was heard of it since `expect_last_seen`. Answers its
+/// incident, new or joined; `None` when the guard failed and nothing was written.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn go_down(
+    tx: &Transaction<'_>,
+    host: i64,
+    expect_last_seen: Option<Steady>,
+    now: Now,
+    reason: &str,
+    incident: &NewIncident,
+) -> Result<Option<i64>> {
+    let mut query = tx.prepare_cached(
+        "UPDATE hosts SET status = 'down', status_since = ?3, status_reason = ?4
+         WHERE id = ?1 AND status <> 'down' AND paused = 0 AND last_seen_steady IS ?2",
+    )?;
+    if query.execute(params![host, expect_last_seen.map(|at| at.0), now.wall.0, reason])? == 0 {
+        return Ok(None);
+    }
+    events::append(tx, Some(host), now.wall, "down", reason)?;
+    let (alert, _) = alerts::open(tx, Some(host), incident, now)?;
+    Ok(Some(alert))
+}
+
+/// The host is up, if it is not already. Ends its open incident, which tells every channel that was told of it; a host that
+/// was never heard before comes up in silence. `None` when the guard failed and nothing was written.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn go_up(tx: &Transaction<'_>, host: i64, now: Now, cause: &str) -> Result<Option<Recovery>> {
+    let mut query = tx.prepare_cached("SELECT status, status_since FROM hosts WHERE id = ?1 AND status <> 'up'")?;
+    let before = query.query_row([host], |row| Ok((column::word::<Status>(row, 0)?, Wall(row.get(1)?)))).optional()?;
+    let Some((was, down_since)) = before else { return Ok(None) };
+    let mut query = tx.prepare_cached(
+        "UPDATE hosts SET status = 'up', status_since = ?2, status_reason = ?3 WHERE id = ?1 AND status <> 'up'",
+    )?;
+    query.execute(params![host, now.wall.0, cause])?;
+    events::append(tx, Some(host), now.wall, "up", cause)?;
+    let alert_id = alerts::find_open(tx, Some(host), AlertType::MissingHeartbeat, "")?;
+    if let Some(alert) = alert_id {
+        alerts::resolve(tx, alert, cause, now)?;
+    }
+    Ok(Some(Recovery { alert_id, was, down_since }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbox::Kind;
+    use crate::sample::{add, at, does, missed};
+    use crate::{Store, TempFolder, beats, channels, hosts, outbox, temporary};
+
+    fn with_host() -> (Store, TempFolder, i64) {
+        let (mut store, folder) = temporary().unwrap();
+        let host = does(&mut store.writer, |tx| Ok(add(tx, "nas")));
+        (store, folder, host)
+    }
+
+    fn kinds(store: &Store) -> Vec<Kind> {
+        let items = store.reader.read(|conn| outbox::waiting(conn, channels::PRIMARY, at(9_999).steady, 100)).unwrap();
+        items.into_iter().map(|item| item.kind).collect()
+    }
+
+    #[test]
+    fn down_writes_state_event_incident_and_notice_together() {
+        let (mut store, _folder, host) = with_host();
+        let second = channels::ChannelEdit { id: None, name: "second", url_sealed: None, enabled: true };
+        let off = channels::ChannelEdit { id: None, name: "off", url_sealed: None, enabled: false };
+        does(&mut store.writer, |tx| {
+            channels::upsert(tx, &second, at(0).wall)?;
+            channels::upsert(tx, &off, at(0).wall)
+        });
+        let alert = does(&mut store.writer, |tx| go_down(tx, host, None, at(400), "overdue", &missed("nas"))).unwrap();
+        let item = store.reader.read(|conn| outbox::waiting(conn, channels::PRIMARY, at(400).steady, 9)).unwrap().remove(0);
+        assert_eq!((item.alert.id, item.kind, item.alert.host_name.as_deref()), (alert, Kind::Opened, Some("nas")));
+        assert_eq!(item.alert.facts().unwrap(), missed("nas").facts);
+        let events = store.reader.read(|conn| events::list(conn, Some(host), None, 1)).unwrap().events;
+        assert_eq!((events[0].kind.as_str(), events[0].detail.as_str()), ("down", "overdue"));
+        assert_eq!(store.reader.read(|conn| outbox::counts(conn, None)).unwrap().pending, 2, "one for each enabled channel");
+    }
+
+    #[test]
+    fn a_host_heard_meanwhile_does_not_go_down() {
+        let (mut store, _folder, host) = with_host();
+        does(&mut store.writer, |tx| beats::flush_seen(tx, host, Some((at(50).wall, at(50).steady)), 1));
+        for expected in [None, Some(at(49).steady)] {
+            let down = does(&mut store.writer, |tx| go_down(tx, host, expected, at(400), "overdue", &missed("nas")));
+            assert_eq!(down, None);
+        }
+        assert_eq!(kinds(&store), []);
+        let down = does(&mut store.writer, |tx| go_down(tx, host, Some(at(50).steady), at(400), "overdue", &missed("nas")));
+        assert!(down.is_some());
+    }
+
+    #[test]
+    fn down_twice_paused_or_gone_adds_nothing() {
+        let (mut store, _folder, host) = with_host();
+        does(&mut store.writer, |tx| go_down(tx, host, None, at(1), "overdue", &missed("nas"))).unwrap();
+        assert_eq!(does(&mut store.writer, |tx| go_down(tx, host, None, at(2), "overdue", &missed("nas"))), None);
+        let paused = does(&mut store.writer, |tx| {
+            let paused = add(tx, "paused");
+            hosts::set_paused(tx, paused, true, at(1))?;
+            Ok(paused)
+        });
+        for row in [paused, 99] {
+            assert_eq!(does(&mut store.writer, |tx| go_down(tx, row, None, at(2), "overdue", &missed("x"))), None);
+        }
+        assert_eq!(kinds(&store), [Kind::Opened]);
+    }
+
+    #[test]
+    fn up_ends_the_incident_and_tells_where_it_was_told() {
+        let (mut store, _folder, host) = with_host();
+        let alert = does(&mut store.writer, |tx| go_down(tx, host, None, at(400), "overdue", &missed("nas"))).unwrap();
+        let recovery = does(&mut store.writer, |tx| go_up(tx, host, at(500), "heard")).unwrap();
+        let expected = Recovery { alert_id: Some(alert), was: Status::Down, down_since: at(400).wall };
+        assert_eq!(recovery, expected);
+        assert_eq!(kinds(&store), [Kind::Opened, Kind::Edited, Kind::Recovered]);
+        let ended = store.reader.read(|conn| alerts::get(conn, alert)).unwrap().unwrap();
+        assert_eq!((ended.resolved_at, ended.resolution.as_deref()), (Some(at(500).wall), Some("heard")));
+        assert_eq!(does(&mut store.writer, |tx| go_up(tx, host, at(501), "heard")), None);
+        let again = does(&mut store.writer, |tx| go_down(tx, host, None, at(900), "overdue", &missed("nas"))).unwrap();
+        assert_ne!(again, alert);
+    }
+
+    #[test]
+    fn the_first_heartbeat_says_nothing() {
+        let (mut store, _folder, host) = with_host();
+        let recovery = does(&mut store.writer, |tx| go_up(tx, host, at(1), "heard")).unwrap();
+        assert_eq!((recovery.was, recovery.alert_id), (Status::Unknown, None));
+        assert_eq!(kinds(&store), []);
+    }
+}

@@ -1,0 +1,88 @@
+//! Counts wrong keys by source address: a bucket of tries that fills slowly. Bounded, and told the time.
+
+use domain::time::Steady;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Wrong keys in a row before an address must wait.
+const TRIES: i64 = 10;
+/// Time after which one more try is given, in milliseconds.
+const REFILL_MS: i64 = 6_000;
+/// Addresses remembered; beyond, those that would be forgotten soonest go.
+const ADDRESSES_MOST: usize = 10_000;
+
+/// The wrong guesses of everybody.
+#[derive(Default)]
+pub(super) struct Guesses {
+    /// When each address will have all its tries again.
+    full_at: HashMap<IpAddr, Steady>,
+}
+
+impl Guesses {
+    /// How long this address must wait before its next try, in seconds, if it must.
+    pub(super) fn blocked(&self, from: Option<IpAddr>, now: Steady) -> Option<u32> {
+        let full_at = self.full_at.get(&group(from))?;
+        let missing_ms = full_at.since_ms(now) - (TRIES - 1) * REFILL_MS;
+        (missing_ms > 0).then(|| u32::try_from((missing_ms + 999) / 1_000).unwrap_or(u32::MAX))
+    }
+
+    /// This address was wrong.
+    pub(super) fn wrong(&mut self, from: Option<IpAddr>, now: Steady) {
+        if self.full_at.len() >= ADDRESSES_MOST {
+            self.make_room(now);
+        }
+        let full_at = self.full_at.entry(group(from)).or_insert(now);
+        *full_at = (*full_at).max(now).plus_ms(REFILL_MS);
+    }
+
+    fn make_room(&mut self, now: Steady) {
+        self.full_at.retain(|_, full_at| *full_at > now);
+        if self.full_at.len() >= ADDRESSES_MOST {
+            let soonest = now.plus_ms(TRIES * REFILL_MS / 2);
+            self.full_at.retain(|_, full_at| *full_at > soonest);
+        }
+        if self.full_at.len() >= ADDRESSES_MOST {
+            self.full_at.clear();
+        }
+    }
+}
+
+/// Who has one IPv6 address has 2^64 of them.
+fn group(from: Option<IpAddr>) -> IpAddr {
+    match from {
+        Some(IpAddr::V6(ip)) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
+        Some(ip) => ip,
+        None => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_try_after_the_last_waits_and_time_gives_it_back() {
+        let (mut guesses, me) = (Guesses::default(), Some("192.0.2.1".parse().unwrap()));
+        for _ in 0..TRIES {
+            assert_eq!(guesses.blocked(me, Steady(0)), None);
+            guesses.wrong(me, Steady(0));
+        }
+        assert_eq!(guesses.blocked(me, Steady(0)), Some(6));
+        assert_eq!(guesses.blocked(me, Steady(5_001)), Some(1));
+        assert_eq!(guesses.blocked(me, Steady(6_000)), None);
+        assert_eq!(guesses.blocked(Some("192.0.2.2".parse().unwrap()), Steady(0)), None);
+    }
+
+    #[test]
+    fn one_network_of_ipv6_is_one_guesser_and_memory_is_bounded() {
+        let mut guesses = Guesses::default();
+        for host in 0..TRIES {
+            guesses.wrong(Some(format!("2001:db8::{host:x}").parse().unwrap()), Steady(0));
+        }
+        assert!(guesses.blocked(Some("2001:db8::ffff".parse().unwrap()), Steady(0)).is_some());
+        for network in 0..30_000_u32 {
+            guesses.wrong(Some(IpAddr::V4(network.into())), Steady(i64::from(network)));
+            assert!(guesses.full_at.len() <= ADDRESSES_MOST);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What is shown: the HTTP API, one file a noun.
+//!
+//! Heartbeats come first and on a path of their own, without middleware; everything else passes the headers, the limits and,
+//! below `/api/v1`, the key check, which no route can forget.
+
+pub mod ack;
+pub mod alerts;
+pub mod auth;
+mod body;
+pub mod error;
+mod headers;
+pub mod health;
+pub mod heartbeat;
+pub mod hosts;
+pub mod keys;
+pub mod limits;
+mod metadata;
+pub mod openapi;
+mod page;
+mod query;
+mod server;
+pub mod settings;
+pub mod setup;
+mod source;
+pub mod state;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod time_text;
+
+pub use limits::WebLimits;
+pub use openapi::openapi_json;
+pub use server::{configure, serve};
+pub use setup::SetupLink;
+pub use state::{WebParts, WebState};

@@ -1,0 +1,107 @@
+//! Every route in one place, and the server around them.
+
+use crate::error::ApiError;
+use crate::state::WebState;
+use crate::{ack, alerts, auth, headers, health, heartbeat, hosts, keys, openapi, page, settings, setup};
+use actix_web::dev::{HttpServiceFactory, Server};
+use actix_web::middleware::from_fn;
+use actix_web::web::ServiceConfig;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, Resource, web};
+use std::net::TcpListener;
+use std::time::Duration;
+
+/// Everything that is answered. Heartbeats come first and pass nothing else.
+pub fn configure(cfg: &mut ServiceConfig, state: web::Data<WebState>) {
+    cfg.app_data(state.clone());
+    cfg.service(heartbeat::Routes(state));
+    let rest = web::scope("")
+        .wrap(from_fn(headers::guard))
+        .service(
+            resource("/api/v1/health", "GET, HEAD").route(web::get().to(health::health)).route(web::head().to(health::health)),
+        )
+        .service(
+            resource("/api/v1/openapi.json", "GET, HEAD")
+                .route(web::get().to(openapi::document))
+                .route(web::head().to(openapi::document)),
+        )
+        .service(resource("/setup", "GET, POST").route(web::get().to(setup::show)).route(web::post().to(setup::make)))
+        .service(resource("/ack/{token}", "GET, POST").route(web::get().to(ack::show)).route(web::post().to(ack::acknowledge)))
+        .service(resource(page::STYLE_PATH, "GET, HEAD").route(web::get().to(page::style)).route(web::head().to(page::style)))
+        .service(management())
+        .default_service(web::to(nothing));
+    cfg.service(rest);
+}
+
+/// What needs a key: all of `/api/v1` that is left.
+fn management() -> impl HttpServiceFactory {
+    web::scope("/api/v1")
+        .wrap(from_fn(auth::guard))
+        .service(resource("/hosts", "GET, POST").route(web::get().to(hosts::list)).route(web::post().to(hosts::create)))
+        .service(
+            resource("/hosts/{host_id}", "GET, PATCH, DELETE")
+                .route(web::get().to(hosts::get))
+                .route(web::patch().to(hosts::update))
+                .route(web::delete().to(hosts::remove)),
+        )
+        .service(resource("/hosts/{host_id}/pause", "POST").route(web::post().to(hosts::pause)))
+        .service(resource("/hosts/{host_id}/resume", "POST").route(web::post().to(hosts::resume)))
+        .service(resource("/hosts/{host_id}/rotate-token", "POST").route(web::post().to(hosts::rotate_token)))
+        .service(resource("/hosts/{host_id}/heartbeats", "GET").route(web::get().to(hosts::heartbeats)))
+        .service(resource("/hosts/{host_id}/events", "GET").route(web::get().to(hosts::events)))
+        .service(resource("/hosts/{host_id}/explain", "GET").route(web::get().to(hosts::explain)))
+        .service(resource("/alerts", "GET").route(web::get().to(alerts::list)))
+        .service(resource("/alerts/{id}", "GET").route(web::get().to(alerts::get)))
+        .service(resource("/alerts/{id}/acknowledge", "POST").route(web::post().to(alerts::acknowledge)))
+        .service(resource("/alerts/{id}/silence", "POST").route(web::post().to(alerts::silence)))
+        .service(resource("/keys", "GET, POST").route(web::get().to(keys::list)).route(web::post().to(keys::create)))
+        .service(resource("/keys/{id}", "DELETE").route(web::delete().to(keys::revoke)))
+        .service(
+            resource("/settings/webhook", "GET, PUT")
+                .route(web::get().to(settings::get_webhook))
+                .route(web::put().to(settings::set_webhook)),
+        )
+        .service(resource("/settings/webhook/test", "POST").route(web::post().to(settings::test_webhook)))
+        .service(
+            resource("/settings/upstream", "GET, PUT")
+                .route(web::get().to(settings::get_upstream))
+                .route(web::put().to(settings::set_upstream)),
+        )
+        .service(resource("/settings/all", "GET").route(web::get().to(settings::all)))
+        .service(resource("/settings/revisions", "GET").route(web::get().to(settings::revisions)))
+        .service(resource("/settings/revisions/{id}/undo", "POST").route(web::post().to(settings::undo)))
+        .default_service(web::to(nothing))
+}
+
+/// A resource whose other methods are answered in our shape.
+fn resource(path: &str, allow: &'static str) -> Resource {
+    web::resource(path.to_owned()).default_service(web::to(move || async move { ApiError::method_not_allowed(allow).response() }))
+}
+
+async fn nothing(_: HttpRequest) -> HttpResponse {
+    ApiError::not_found("address").response()
+}
+
+/// The server on a listener that is bound already; it runs when awaited or spawned.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn serve(listener: TcpListener, state: web::Data<WebState>) -> std::io::Result<Server> {
+    let limits = state.limits;
+    let workers = limits.workers.max(1);
+    let ms = Duration::from_millis;
+    let server = HttpServer::new(move || {
+        let state = state.clone();
+        App::new().configure(move |cfg| configure(cfg, state))
+    });
+    let server = server
+        .workers(workers)
+        .max_connections((limits.connections_most / workers).max(1))
+        .backlog(limits.backlog)
+        .keep_alive(ms(limits.idle_wait_ms))
+        .client_request_timeout(ms(limits.header_wait_ms))
+        .client_disconnect_timeout(ms(1_000))
+        .shutdown_timeout(limits.stop_wait_s)
+        .disable_signals()
+        .listen(listener)?;
+    Ok(server.run())
+}

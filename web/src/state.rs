@@ -1,0 +1,53 @@
+//! What every handler shares: the hub, who may do what, and how addresses are told.
+
+use crate::auth::Gatekeeper;
+use crate::limits::WebLimits;
+use crate::setup::SetupLink;
+use actors::hub::Hub;
+use domain::schedule::BusinessHours;
+use ipnet::IpNet;
+
+/// What the web is made of.
+pub struct WebParts {
+    /// The hub it shows.
+    pub hub: Hub,
+    /// Business hours as configured.
+    pub business: BusinessHours,
+    /// `PUBLIC_URL`: base of copied URLs, without a slash at its end; none: from the request.
+    pub public_url: Option<String>,
+    /// Whose `X-Forwarded-*` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The one-time set-up link.
+    pub setup: SetupLink,
+    /// `API_KEY`: a management key to accept from the start.
+    pub api_key_from_env: Option<String>,
+    /// Bounds.
+    pub limits: WebLimits,
+}
+
+/// The same, ready to serve; shared by all workers.
+pub struct WebState {
+    /// The hub it shows.
+    pub hub: Hub,
+    /// Business hours as configured.
+    pub business: BusinessHours,
+    /// Base of copied URLs, without a slash at its end.
+    pub public_url: Option<String>,
+    /// Whose `X-Forwarded-*` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The one-time set-up link.
+    pub setup: SetupLink,
+    /// Bounds.
+    pub limits: WebLimits,
+    pub(crate) gatekeeper: Gatekeeper,
+}
+
+impl WebState {
+    /// The state made of `parts`.
+    pub fn new(parts: WebParts) -> WebState {
+        let WebParts { hub, business, public_url, trusted_proxies, setup, api_key_from_env, limits } = parts;
+        let gatekeeper = Gatekeeper::new(&hub, api_key_from_env.as_deref());
+        let public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
+        WebState { hub, business, public_url, trusted_proxies, setup, limits, gatekeeper }
+    }
+}
