@@ -13,23 +13,27 @@ mod pace;
 mod plan;
 mod room;
 mod rows;
+mod status;
 #[cfg(test)]
 mod tests;
 pub mod text;
+mod trial;
 mod webhook;
 
+pub use status::{ChannelStatus, Status};
+pub use trial::{SendTest, TestDone};
+
 use crate::clock::Clock;
-use crate::db::{Db, DbError};
+use crate::db::Db;
 use crate::supervision::Child;
 use actix::prelude::*;
-use discord::{Deliver, Discord, Outcome, Waits, WebhookUrl};
-use domain::notice;
-use domain::time::{Steady, Wall};
+use discord::{Deliver, Discord, Waits, WebhookUrl};
+use domain::time::Steady;
 use room::{Room, Shop, millis};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use store::{channels, outbox};
+use store::outbox;
 use text::Texts;
 use tokio::sync::oneshot;
 
@@ -37,8 +41,6 @@ use tokio::sync::oneshot;
 const LOOK_MS: i64 = 5_000;
 /// After the store failed at the start.
 const RETRY_MS: i64 = 1_000;
-/// A notice that waits longer than this makes the alerts unhealthy.
-const WAITING_OLD_MS: i64 = 300_000;
 
 /// Where notices go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,73 +85,10 @@ impl AlertParts {
     }
 }
 
-/// Sends a message that says the channel works.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "TestDone")]
-pub struct SendTest {
-    /// `channels.id`.
-    pub channel: i64,
-}
-
-/// What became of a test message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TestDone {
-    /// Whether it arrived.
-    pub delivered: bool,
-    /// The HTTP status, if there was an answer.
-    pub status: Option<u16>,
-    /// What went wrong, without any secret.
-    pub error: Option<String>,
-}
-
 /// Begins nothing new and answers when every call in flight has ended; for the shutdown.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Drain;
-
-/// How each channel is.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Result<Vec<ChannelStatus>, DbError>")]
-pub struct Status;
-
-/// How a channel is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChannelStatus {
-    /// `channels.id`.
-    pub id: i64,
-    /// Its name.
-    pub name: String,
-    /// Notices not told yet.
-    pub waiting: i64,
-    /// When the oldest of them was written.
-    pub oldest: Option<Wall>,
-    /// How long that is ago, in milliseconds.
-    pub oldest_age_ms: i64,
-    /// What went wrong last.
-    pub last_error: Option<String>,
-    /// Why nothing is sent until somebody changes the channel.
-    pub stopped: Option<String>,
-}
-
-impl ChannelStatus {
-    /// Whether people hear what they are to hear.
-    pub fn ok(&self) -> bool {
-        self.stopped.is_none() && self.oldest_age_ms <= WAITING_OLD_MS
-    }
-
-    /// In words: `primary: 3 waiting, the oldest for 2 s`.
-    pub fn detail(&self) -> String {
-        let mut text = format!("{}: {} waiting", self.name, self.waiting);
-        if self.waiting > 0 {
-            text += &format!(", the oldest for {} s", self.oldest_age_ms / 1_000);
-        }
-        match (&self.stopped, &self.last_error) {
-            (Some(reason), _) => text + &format!(", stopped: {reason}"),
-            (None, Some(error)) => text + &format!(", last error: {error}"),
-            (None, None) => text,
-        }
-    }
-}
 
 /// The actor that tells people.
 pub struct AlertActor {
@@ -345,85 +284,4 @@ impl Handler<Drain> for AlertActor {
         self.finish_if_idle(ctx);
         Box::pin(async move { drop(drained.await) })
     }
-}
-
-impl Handler<SendTest> for AlertActor {
-    type Result = ResponseActFuture<Self, TestDone>;
-
-    fn handle(&mut self, test: SendTest, _: &mut Context<Self>) -> ResponseActFuture<Self, TestDone> {
-        let found = self.channels.channels().into_iter().find(|channel| channel.id == test.channel);
-        let shop = self.shop();
-        let held = self.held_ms(test.channel);
-        let sent = async move {
-            let Some(channel) = found else { return TestDone::failed("no webhook is set for this channel".into()) };
-            if held > 0 {
-                return TestDone::failed(format!("the other side asked for a pause: try again in {} s", (held + 999) / 1_000));
-            }
-            send_test(&shop, &channel).await
-        };
-        Box::pin(sent.into_actor(self).map(|done, actor, ctx| {
-            if done.delivered {
-                actor.look(ctx); // a channel that was stopped goes on
-            }
-            done
-        }))
-    }
-}
-
-impl AlertActor {
-    /// How long a channel must not be called yet, in milliseconds, as far as nobody is working in it.
-    fn held_ms(&mut self, channel: i64) -> i64 {
-        let now = self.clock.steady();
-        let everywhere = self.shop().held_until.get().map_or(0, |until| until.since_ms(now));
-        match self.rooms.get(&channel) {
-            Some(Desk::Idle(room)) => room.ready_at(now).since_ms(now).max(everywhere),
-            _ => everywhere,
-        }
-    }
-}
-
-impl TestDone {
-    fn failed(error: String) -> TestDone {
-        TestDone { delivered: false, status: None, error: Some(error) }
-    }
-}
-
-async fn send_test(shop: &Shop, channel: &Channel) -> TestDone {
-    let body = notice::test(&channel.name, shop.clock.now().wall);
-    let reply = shop.deliver.post(&channel.url, body).await;
-    let (at, id, kept) = (shop.clock.now().wall, channel.id, reply.clone());
-    if let Err(e) = shop.db.write("record test message", move |tx| done::record_reply(tx, id, &kept, at)).await {
-        log::error!("channel {}: the test message could not be recorded: {e}", channel.name);
-    }
-    let error = match reply.outcome {
-        Outcome::Delivered { .. } | Outcome::Edited => None,
-        Outcome::Retry { error, .. } | Outcome::Refused { error, .. } => Some(error),
-    };
-    TestDone { delivered: error.is_none(), status: reply.status, error }
-}
-
-impl Handler<Status> for AlertActor {
-    type Result = ResponseFuture<Result<Vec<ChannelStatus>, DbError>>;
-
-    fn handle(&mut self, _: Status, _: &mut Context<Self>) -> Self::Result {
-        let (db, now) = (self.db.clone(), self.clock.now().wall);
-        Box::pin(async move { db.read(move |conn| statuses(conn, now)).await })
-    }
-}
-
-fn statuses(conn: &store::Connection, now: Wall) -> Result<Vec<ChannelStatus>, store::StoreError> {
-    let mut all = Vec::new();
-    for channel in channels::list(conn)? {
-        let counts = outbox::counts(conn, Some(channel.id))?;
-        all.push(ChannelStatus {
-            id: channel.id,
-            name: channel.name,
-            waiting: counts.pending + counts.sending,
-            oldest: counts.oldest,
-            oldest_age_ms: counts.oldest.map_or(0, |at| now.0.saturating_sub(at.0).max(0)),
-            last_error: channel.last_error,
-            stopped: channel.stopped_reason,
-        });
-    }
-    Ok(all)
 }

@@ -133,6 +133,7 @@ pub(crate) struct Judgement {
 impl Db {
     /// A handle over an opened store; nothing is written before [`Db::start`].
     pub fn new(writer: Writer, newest_beat: i64, reader: Reader, clock: Clock, news: Arc<Notify>, limits: Limits) -> Db {
+        let now = clock.steady();
         Db(Arc::new(Shared {
             queue: Mutex::default(),
             actor: OnceLock::new(),
@@ -142,7 +143,7 @@ impl Db {
             clock,
             news,
             limits,
-            stats: Stats::default(),
+            stats: Stats { last_commit: AtomicI64::new(now.0), ..Stats::default() },
         }))
     }
 

@@ -91,11 +91,11 @@ impl Running {
             log.lines().filter_map(|l| l.split("on disk ").nth(1)?.split(' ').next()?.parse().ok()).collect()
         };
         let mut lags = read();
-        drop(wait_for(patience, || {
+        let _ = wait_for(patience, || {
             std::thread::sleep(Duration::from_millis(200));
             lags = read();
             (lags.len() >= expected).then_some(())
-        }));
+        });
         lags
     }
 }

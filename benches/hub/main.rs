@@ -5,7 +5,7 @@
 mod hello;
 mod hub;
 mod load;
-#[allow(dead_code, reason = "shared with the tests, which use more of it")]
+#[allow(dead_code, unreachable_pub, reason = "shared with the tests, which use more of it")]
 #[path = "../../tests/support/process.rs"]
 mod process;
 mod table;
@@ -42,7 +42,8 @@ fn main() {
 fn throughput(table: &mut Table, rounds: usize, time: Duration) {
     for (hosts, connections) in [(SOME, 256), (MANY, 256)] {
         let (mut hello, mut beats, mut ratios, mut p99) = (vec![], vec![], vec![], vec![]);
-        let hub = hub::Running::start(&hub::seed(hosts, hub::EVERY_HOUR));
+        let folder = hub::seed(hosts, hub::EVERY_HOUR);
+        let hub = hub::Running::start(&folder);
         let bare = hello::Running::start();
         for _ in 0..rounds {
             let h = load::run(&bare.address, hosts, connections, time);
@@ -64,7 +65,8 @@ fn throughput(table: &mut Table, rounds: usize, time: Duration) {
 }
 
 fn size_and_start(table: &mut Table) {
-    let empty = hub::Running::start(&hub::seed(0, hub::EVERY_HOUR));
+    let nothing = hub::seed(0, hub::EVERY_HOUR);
+    let empty = hub::Running::start(&nothing);
     let idle_kb = empty.resident_kb();
     drop(empty);
     let folder = hub::seed(MANY, hub::EVERY_HOUR);

@@ -15,12 +15,12 @@ use std::sync::atomic::Ordering;
 use store::{Certainty, StoreError, Transaction, Writer, alive, verdicts};
 use tokio::sync::oneshot;
 
-/// Hosts whose `last_seen` one sign of life writes at most.
-const FLUSH_PER_ALIVE: usize = 20_000;
-/// How many heartbeats `hosts.last_seen` may be behind before a batch writes some of it: what a start must read again.
-const BEHIND_MOST: i64 = 400_000;
+/// Hosts whose `last_seen` one sign of life writes at most: each is a page of its own, and heartbeats wait meanwhile.
+const FLUSH_PER_ALIVE: usize = 2_000;
+/// How many heartbeats `hosts.last_seen` may be behind before batches write some of it: what a start must read again.
+const BEHIND_MOST: i64 = 2_000_000;
 /// Hosts a batch writes when too far behind.
-const FLUSH_PER_BATCH: usize = 512;
+const FLUSH_PER_BATCH: usize = 64;
 
 /// The writer's side: its connection, and which hosts' `last_seen` is newer than their row.
 pub(super) struct Side {
