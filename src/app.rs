@@ -127,7 +127,8 @@ impl App {
 
     /// Serves until SIGTERM or SIGINT, then stops in order. SIGHUP applies `hosts.yaml` again.
     pub async fn wait(self) -> ExitCode {
-        let (Ok(mut term), Ok(mut int), Ok(mut hup)) = (on(SignalKind::terminate()), on(SignalKind::interrupt()), on(SignalKind::hangup()))
+        let (Ok(mut term), Ok(mut int), Ok(mut hup)) =
+            (on(SignalKind::terminate()), on(SignalKind::interrupt()), on(SignalKind::hangup()))
         else {
             log::error!("signals cannot be heard: stopping");
             self.stop().await;
@@ -199,9 +200,11 @@ fn listen(config: &Config) -> Result<(TcpListener, SocketAddr), StartError> {
 }
 
 fn settings(config: &Config, store: &mut Store, keyring: &Arc<Keyring>, clock: &Clock) -> Result<Settings, StoreError> {
-    let named = |urls: &[crate::config::NamedUrl]| urls.iter().map(|u| (u.name.clone(), u.url.expose().to_owned())).collect::<Vec<_>>();
+    let named =
+        |urls: &[crate::config::NamedUrl]| urls.iter().map(|u| (u.name.clone(), u.url.expose().to_owned())).collect::<Vec<_>>();
     let (env, file) = (named(&config.webhooks_from_env), named(&config.webhooks_from_file));
-    let allowed = AllowedHosts::parse(&config.webhook_allowed_hosts).map_err(|e| StoreError::Refused { field: "WEBHOOK_ALLOWED_HOSTS".into(), message: e.message })?;
+    let allowed = AllowedHosts::parse(&config.webhook_allowed_hosts)
+        .map_err(|e| StoreError::Refused { field: "WEBHOOK_ALLOWED_HOSTS".into(), message: e.message })?;
     let at = clock.now().wall;
     store.writer.transact(|tx| Settings::load(tx, keyring.clone(), env, file, allowed, at)).map_err(|e| e.error)
 }
@@ -209,13 +212,19 @@ fn settings(config: &Config, store: &mut Store, keyring: &Arc<Keyring>, clock: &
 /// How notices leave: over TLS, with links that acknowledge for a week, in the words of the user's templates.
 fn notices(config: &Config, keyring: &Arc<Keyring>, public_url: String, clock: &Clock) -> Result<AlertParts, StartError> {
     let folder = config.hosts_file.with_file_name("templates");
-    let texts = Texts::load(&folder).map_err(|errors| StartError::Config(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
+    let texts = Texts::load(&folder)
+        .map_err(|errors| StartError::Config(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
     let (keyring, clock) = (keyring.clone(), clock.clone());
     let sign = move |alert| Some(ack_link(&keyring, &public_url, alert, clock.now().wall.plus_ms(LINK_VALID_MS)));
     Ok(AlertParts::discord(Waits::default(), Arc::new(sign), texts))
 }
 
-fn serve(listener: TcpListener, hub: &Hub, config: &Config, setup: SetupLink) -> Result<actix_web::dev::ServerHandle, StartError> {
+fn serve(
+    listener: TcpListener,
+    hub: &Hub,
+    config: &Config,
+    setup: SetupLink,
+) -> Result<actix_web::dev::ServerHandle, StartError> {
     let state = WebState::new(WebParts {
         hub: hub.clone(),
         business: config.business_hours.clone(),

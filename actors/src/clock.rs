@@ -112,7 +112,9 @@ impl Clock {
     fn elapsed_ms(&self) -> i64 {
         match &*self.0 {
             Source::System { .. } => 0,
-            Source::Virtual { start, .. } => i64::try_from(tokio::time::Instant::now().duration_since(*start).as_millis()).unwrap_or(i64::MAX),
+            Source::Virtual { start, .. } => {
+                i64::try_from(tokio::time::Instant::now().duration_since(*start).as_millis()).unwrap_or(i64::MAX)
+            }
         }
     }
 }

@@ -7,8 +7,8 @@
 //! What the writer keeps in memory (status, chain and `last_seen` of each host's [`Pulse`]) follows the transaction and
 //! is undone with it.
 
-mod beat;
 mod batch;
+mod beat;
 
 pub use beat::{Beat, BeatDone};
 
@@ -35,11 +35,13 @@ pub struct Limits {
     pub batch_jobs: usize,
     /// Longest wait for an answer of the store, in milliseconds.
     pub reply_wait_ms: u64,
+    /// Work on the actor's own thread: for simulations, where one seed must be one history.
+    pub in_place: bool,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { waiting_requests: 20_000, batch_jobs: 4_096, reply_wait_ms: 10_000 }
+        Limits { waiting_requests: 20_000, batch_jobs: 4_096, reply_wait_ms: 10_000, in_place: false }
     }
 }
 
@@ -180,7 +182,9 @@ impl Db {
         let (reply, answer) = oneshot::channel();
         let op: Op = Box::new(move |tx| match in_savepoint(tx, change) {
             Ok(value) => (Ok(()), Box::new(move |committed| drop(reply.send(committed.map(|()| value))))),
-            Err(e) if batch::ends_batch(&e) => (Err(e), Box::new(move |lost| drop(reply.send(Err(lost.err().unwrap_or(DbError::Stopping)))))),
+            Err(e) if batch::ends_batch(&e) => {
+                (Err(e), Box::new(move |lost| drop(reply.send(Err(lost.err().unwrap_or(DbError::Stopping))))))
+            }
             Err(e) => (Ok(()), Box::new(move |_| drop(reply.send(Err(e.into()))))),
         });
         self.offer(Job::Op(name, op))?;
@@ -318,7 +322,10 @@ impl Shared {
     }
 }
 
-fn in_savepoint<T>(tx: &Transaction<'_>, change: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+fn in_savepoint<T>(
+    tx: &Transaction<'_>,
+    change: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
     tx.execute_batch("SAVEPOINT job")?;
     let done = change(tx);
     tx.execute_batch(if done.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" })?;
@@ -375,15 +382,27 @@ impl DbActor {
     }
 }
 
+impl DbActor {
+    fn end(&self, fatal: &StoreError) {
+        self.exit.escalate(&ChildId::Name("db"), &format!("the store failed: {fatal}"));
+    }
+}
+
 impl Handler<Work> for DbActor {
     type Result = ();
 
     fn handle(&mut self, _: Work, ctx: &mut Context<Self>) {
+        if self.shared.limits.in_place {
+            if let Err(fatal) = self.shared.work() {
+                self.end(&fatal);
+            }
+            return;
+        }
         let shared = self.shared.clone();
         let work = tokio::task::spawn_blocking(move || shared.work());
         let work = work.into_actor(self).map(|ended, actor, _| match ended {
             Ok(Ok(())) => {}
-            Ok(Err(fatal)) => actor.exit.escalate(&ChildId::Name("db"), &format!("the store failed: {fatal}")),
+            Ok(Err(fatal)) => actor.end(&fatal),
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         });
         ctx.spawn(work);

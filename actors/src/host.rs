@@ -48,12 +48,14 @@ pub struct Bench {
 impl Bench {
     /// Whether the hub has been listening up to now, so that silence means something.
     fn is_listening(&self, now: Now) -> bool {
-        now.steady.0 - self.tick.load(Ordering::Relaxed) <= TICK_FRESH_MS && now.steady.0 >= self.judge_from.load(Ordering::Relaxed)
+        now.steady.0 - self.tick.load(Ordering::Relaxed) <= TICK_FRESH_MS
+            && now.steady.0 >= self.judge_from.load(Ordering::Relaxed)
     }
 
     /// The judge of a host as the store knows it, with every later deaf window replayed.
     pub fn watch(&self, record: &HostRecord) -> Watch {
-        let mut watch = Watch::new(record.spec.frequency_s, record.spec.grace_s, record.spec.schedule.clone(), record.judged_from);
+        let mut watch =
+            Watch::new(record.spec.frequency_s, record.spec.grace_s, record.spec.schedule.clone(), record.judged_from);
         watch.status = record.status;
         watch.paused = record.paused;
         watch.silenced_until = record.silenced_until;

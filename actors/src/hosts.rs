@@ -72,7 +72,7 @@ impl HostsActor {
         self.roster.put(entry);
     }
 
-    fn tell_all<M>(&self, message: M)
+    fn tell_all<M>(&self, message: &M)
     where
         M: Message<Result = ()> + Clone + Send + 'static,
         HostActor: Handler<M>,
@@ -155,7 +155,7 @@ impl Handler<AllDeaf> for HostsActor {
             windows.drain(..surplus);
         }
         self.bench.judge_from.store(deaf.to.0 + DRAIN_MS, Ordering::Relaxed);
-        self.tell_all(Deaf { from: deaf.from, to: deaf.to });
+        self.tell_all(&Deaf { from: deaf.from, to: deaf.to });
     }
 }
 
@@ -163,7 +163,7 @@ impl Handler<AllLook> for HostsActor {
     type Result = ();
 
     fn handle(&mut self, _: AllLook, _: &mut Context<Self>) {
-        self.tell_all(Nudge);
+        self.tell_all(&Nudge);
     }
 }
 

@@ -1,6 +1,8 @@
 //! The hub as the rest of the program sees it: one handle to hosts, incidents and the state of everything, started and stopped as a value.
 
 mod start;
+#[cfg(test)]
+mod tests;
 
 pub use start::{HubParts, Running};
 
@@ -216,7 +218,9 @@ impl Hub {
     /// Every wrong field, an unknown host, or the store.
     pub async fn update_host(&self, host_id: &str, draft: HostDraft) -> Result<HostRecord, HubError> {
         if draft.host_id.as_deref().is_some_and(|new| new != host_id) {
-            return Err(FieldError::new("host_id", "cannot change: machines call this id; remove the host and add a new one").into());
+            return Err(
+                FieldError::new("host_id", "cannot change: machines call this id; remove the host and add a new one").into()
+            );
         }
         let old = self.host(host_id).await?;
         let spec = draft.overlay(&old.spec, &self.0.bench.business)?;
@@ -261,7 +265,9 @@ impl Hub {
     /// As [`Hub::rotate_token`].
     pub async fn set_token(&self, host_id: &str, token: String) -> Result<NewHost, HubError> {
         let (sealed, hash) = (self.0.keyring.seal("host token", token.as_bytes()), store::seal::hash_token(&token));
-        let record = self.change_host("rotate token", host_id, move |tx, row, now| hosts::rotate_token(tx, row, &sealed, &hash, now)).await?;
+        let record = self
+            .change_host("rotate token", host_id, move |tx, row, now| hosts::rotate_token(tx, row, &sealed, &hash, now))
+            .await?;
         Ok(NewHost { record, token })
     }
 
@@ -325,10 +331,18 @@ impl Hub {
     ///
     /// # Errors
     /// An unknown or closed incident, or the store.
-    pub async fn acknowledge(&self, alert: i64, who: String, note: Option<String>, for_ms: Option<i64>) -> Result<Alert, HubError> {
+    pub async fn acknowledge(
+        &self,
+        alert: i64,
+        who: String,
+        note: Option<String>,
+        for_ms: Option<i64>,
+    ) -> Result<Alert, HubError> {
         let now = self.now();
         let expires = for_ms.map(|ms| now.wall.plus_ms(ms.clamp(0, SILENCE_MOST_MS)));
-        let done = self.db().write_news("acknowledge", move |tx| open_or_over(alerts::acknowledge(tx, alert, &who, note.as_deref(), expires, now)?, tx, alert));
+        let done = self.db().write_news("acknowledge", move |tx| {
+            open_or_over(alerts::acknowledge(tx, alert, &who, note.as_deref(), expires, now)?, tx, alert)
+        });
         done.await?.ok_or(HubError::Over)
     }
 
@@ -339,7 +353,8 @@ impl Hub {
     pub async fn silence(&self, alert: i64, for_ms: i64) -> Result<Alert, HubError> {
         let now = self.now();
         let until = now.wall.plus_ms(for_ms.clamp(0, SILENCE_MOST_MS));
-        let done = self.db().write_news("silence", move |tx| open_or_over(alerts::silence(tx, alert, Some(until), now)?, tx, alert));
+        let done =
+            self.db().write_news("silence", move |tx| open_or_over(alerts::silence(tx, alert, Some(until), now)?, tx, alert));
         let silenced = done.await?.ok_or(HubError::Over)?;
         if let Some(host_id) = silenced.host_id.clone() {
             match self.silence_host(&host_id, Some(until)).await {
@@ -357,7 +372,11 @@ impl Hub {
         let lag = self.0.lag_most_ms.load(Ordering::Relaxed);
         let mut components = vec![
             Component { name: "store", ok: commit_age <= COMMIT_OLD_MS, detail: format!("last commit {commit_age} ms ago") },
-            Component { name: "timers", ok: tick_age <= TICK_LATE_MS, detail: format!("last tick {tick_age} ms ago, worst lateness {lag} ms") },
+            Component {
+                name: "timers",
+                ok: tick_age <= TICK_LATE_MS,
+                detail: format!("last tick {tick_age} ms ago, worst lateness {lag} ms"),
+            },
         ];
         components.push(self.alerts_component().await);
         components.push(self.supervision_component());
@@ -378,7 +397,11 @@ impl Hub {
 
     fn supervision_component(&self) -> Component {
         let given_up = self.0.live.children().iter().filter(|c| c.state == State::GivenUp).count();
-        Component { name: "supervision", ok: given_up == 0, detail: format!("{given_up} actors given up, {} hosts watched", self.0.roster.len()) }
+        Component {
+            name: "supervision",
+            ok: given_up == 0,
+            detail: format!("{given_up} actors given up, {} hosts watched", self.0.roster.len()),
+        }
     }
 
     fn entry(&self, host_id: &str) -> Result<Arc<HostEntry>, HubError> {

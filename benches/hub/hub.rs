@@ -33,7 +33,10 @@ pub(crate) fn seed_silent(count: usize, silent: usize) -> TempDir {
 }
 
 fn seed_with(count: usize, every_s: impl Fn(usize) -> i64) -> TempDir {
-    let folder = tempfile::Builder::new().prefix("bench").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the target folder can be written");
+    let folder = tempfile::Builder::new()
+        .prefix("bench")
+        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+        .expect("the target folder can be written");
     let data = folder.path().join("data");
     std::fs::create_dir(&data).expect("a data folder");
     let keyring = Keyring::load_or_create(&data.join("secret.key")).expect("a key can be made");

@@ -91,7 +91,11 @@ fn detection(table: &mut Table) {
     let busy = load::background(&hub.address, MANY - silent, 32, Duration::from_secs(40));
     let lags = hub.detection_lags(silent, Duration::from_secs(60));
     busy.wait();
-    table.one(&format!("detection lag p50, ms ({} of {silent} silent hosts, {MANY} hosts, under load)", lags.len()), table::quantile(&lags, 0.5), "");
+    table.one(
+        &format!("detection lag p50, ms ({} of {silent} silent hosts, {MANY} hosts, under load)", lags.len()),
+        table::quantile(&lags, 0.5),
+        "",
+    );
     table.one("detection lag p99, ms", table::quantile(&lags, 0.99), "at most 100");
     table.one("detection lag worst, ms", table::quantile(&lags, 1.0), "at most 1000");
 }

@@ -243,7 +243,10 @@ impl HostDraft {
             Some(id) => id.parse().map_err(|e| errors.push(e)).ok(),
             None => HostId::from_name(&name).or_else(|| {
                 if self.name.is_some() {
-                    errors.push(FieldError::new("host_id", "is missing and none can be made from the name: give one, for example web-01"));
+                    errors.push(FieldError::new(
+                        "host_id",
+                        "is missing and none can be made from the name: give one, for example web-01",
+                    ));
                 }
                 None
             }),
@@ -343,7 +346,10 @@ fn name_of(text: &str) -> Result<String, FieldError> {
 fn description_of(text: &str) -> Result<String, FieldError> {
     let chars = text.chars().count();
     if chars > DESCRIPTION_MAX_CHARS {
-        return Err(FieldError::new("description", format!("must have at most {DESCRIPTION_MAX_CHARS} characters, this one has {chars}")));
+        return Err(FieldError::new(
+            "description",
+            format!("must have at most {DESCRIPTION_MAX_CHARS} characters, this one has {chars}"),
+        ));
     }
     if text.contains('\0') {
         return Err(FieldError::new("description", "must not contain NUL bytes"));

@@ -52,7 +52,11 @@ impl Now {
 impl Wall {
     /// This instant as chrono's UTC time; instants chrono cannot hold become its limits.
     pub fn utc(self) -> DateTime<Utc> {
-        DateTime::from_timestamp_millis(self.0).unwrap_or(if self.0 < 0 { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC })
+        DateTime::from_timestamp_millis(self.0).unwrap_or(if self.0 < 0 {
+            DateTime::<Utc>::MIN_UTC
+        } else {
+            DateTime::<Utc>::MAX_UTC
+        })
     }
 
     /// RFC 3339 with milliseconds and `Z`: the form every API answer uses.

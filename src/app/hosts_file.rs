@@ -8,7 +8,8 @@ use store::hosts::HostRecord;
 
 /// Follows the plan that `check-config` shows.
 pub(super) async fn apply(hub: &Hub, config: &Config) -> Result<(), StartError> {
-    let wanted = HostsFile::load(&config.hosts_file, &config.environment, &config.business_hours).map_err(|e| StartError::Config(e.to_string()))?;
+    let wanted = HostsFile::load(&config.hosts_file, &config.environment, &config.business_hours)
+        .map_err(|e| StartError::Config(e.to_string()))?;
     if wanted.is_empty() {
         return Ok(());
     }

@@ -57,7 +57,13 @@ fn a_week_of_fifty_hosts_keeps_its_promises() {
         began = absence.map_or(until, |a| a.to);
     }
     let told = Told::read(&folder.path().join("db.sqlite"));
-    println!("week: seed {seed}, {} beats, {} incidents, {} messages, {} calls while Discord was away", told.beats, told.incidents.len(), memory.sent().len(), memory.refused());
+    println!(
+        "week: seed {seed}, {} beats, {} incidents, {} messages, {} calls while Discord was away",
+        told.beats,
+        told.incidents.len(),
+        memory.sent().len(),
+        memory.refused()
+    );
     compare(&plan, &told.incidents);
     check_delivery(&told, &memory);
     assert!(told.incidents.len() > 20 && memory.refused() > 0, "the week was eventful");
@@ -97,7 +103,7 @@ async fn start(folder: &Path, clock: &Clock, memory: &Memory) -> Running {
         store,
         keyring,
         clock: clock.clone(),
-        limits: Limits::default(),
+        limits: Limits { in_place: true, ..Limits::default() },
         business: BusinessHours::default(),
         settings: Arc::new(settings),
         alert: in_memory(memory.clone()),
@@ -138,8 +144,15 @@ async fn happen(running: &Running, plan: &Plan, clock: &Clock, memory: &Memory, 
         Happening::Discord(away) => memory.set_away(away),
         Happening::Beat(host) => {
             let entry = running.hub.roster().find(&plan.hosts[host].name).expect("the host is watched");
-            let beat =
-                Beat { entry, at: clock.now(), signal: Signal::Success, source_ip: None, metadata: None, key: None, run_id: None };
+            let beat = Beat {
+                entry,
+                at: clock.now(),
+                signal: Signal::Success,
+                source_ip: None,
+                metadata: None,
+                key: None,
+                run_id: None,
+            };
             running.hub.db().beat(beat).await.expect("the heartbeat is stored");
         }
     }
@@ -178,7 +191,11 @@ impl Told {
             .collect::<Result<_, _>>()
             .expect("readable");
         let mut query = db.prepare("SELECT alert_id, kind, state FROM outbox ORDER BY id").expect("the table is there");
-        let outbox = query.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).expect("readable").collect::<Result<_, _>>().expect("readable");
+        let outbox = query
+            .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+            .expect("readable")
+            .collect::<Result<_, _>>()
+            .expect("readable");
         Told { beats, incidents, outbox }
     }
 }
@@ -195,7 +212,9 @@ fn compare(plan: &Plan, incidents: &[(usize, i64, Option<i64>, i64)]) {
             Some(at) => {
                 let outage = expected.swap_remove(at);
                 let same_end = match (outage.up, up) {
-                    (Some(a), Some(b)) => (a - b).abs() <= LATE || plan.steps.iter().any(|(when, _)| (outage.down..=a).contains(when)),
+                    (Some(a), Some(b)) => {
+                        (a - b).abs() <= LATE || plan.steps.iter().any(|(when, _)| (outage.down..=a).contains(when))
+                    }
                     (a, b) => a.is_none() == b.is_none(),
                 };
                 assert!(same_end || outage.unsure, "alert {id} of host {host}: {outage:?}, but it ended at {up:?}");

@@ -168,7 +168,14 @@ impl Side {
         }
     }
 
-    fn give_up(&mut self, shared: &Shared, answers: Vec<Answer>, rest: &mut Vec<Job>, error: &StoreError, certainty: Certainty) -> Result<(), StoreError> {
+    fn give_up(
+        &mut self,
+        shared: &Shared,
+        answers: Vec<Answer>,
+        rest: &mut Vec<Job>,
+        error: &StoreError,
+        certainty: Certainty,
+    ) -> Result<(), StoreError> {
         log::error!("store: a batch of {} was rolled back: {error}", answers.len() + rest.len());
         shared.stats.rollbacks.fetch_add(1, Ordering::Relaxed);
         shared.stats.last_failure.store(shared.clock.steady().0, Ordering::Relaxed);

@@ -48,7 +48,8 @@ impl Side {
         {
             return Ok(BeatDone { id, repeated: true });
         }
-        let plain = beat.signal.is_success() && beat.entry.pulse.status() == Status::Up && beat.entry.pulse.run_started().is_none();
+        let plain =
+            beat.signal.is_success() && beat.entry.pulse.status() == Status::Up && beat.entry.pulse.run_started().is_none();
         let duration_ms = if plain { None } else { self.follow_run(tx, turn, beat)? };
         let id = self.append(tx, turn, beat, duration_ms)?;
         if let Some(key) = &beat.key {
@@ -60,7 +61,13 @@ impl Side {
         Ok(BeatDone { id, repeated: false })
     }
 
-    fn append(&mut self, tx: &Transaction<'_>, turn: &mut Turn, beat: &Beat, duration_ms: Option<i64>) -> Result<i64, StoreError> {
+    fn append(
+        &mut self,
+        tx: &Transaction<'_>,
+        turn: &mut Turn,
+        beat: &Beat,
+        duration_ms: Option<i64>,
+    ) -> Result<i64, StoreError> {
         let pulse = &beat.entry.pulse;
         let mut text = IpText { bytes: [0; 48], used: 0 };
         let previous = pulse.last_beat();
@@ -160,4 +167,3 @@ impl std::fmt::Write for IpText {
         Ok(())
     }
 }
-

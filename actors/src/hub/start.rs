@@ -81,7 +81,10 @@ impl Running {
             let keeper = HostsActor::new(bench.clone(), roster.clone(), supervisor.clone(), Arc::new(ChildSpec::many("hosts")));
             supervisor.spawn(&Arc::new(ChildSpec::core("host keeper")), ChildId::Name("host keeper"), move |_| keeper)
         };
-        hosts.send(Admit(recovered.hosts)).await.map_err(|e| StoreError::Other(format!("the hosts could not be started: {e}")))?;
+        hosts
+            .send(Admit(recovered.hosts))
+            .await
+            .map_err(|e| StoreError::Other(format!("the hosts could not be started: {e}")))?;
         let lag_most_ms = Arc::new(AtomicI64::new(0));
         let pace = AliveActor::new(bench.clone(), hosts.clone(), lag_most_ms.clone());
         supervisor.spawn(&Arc::new(ChildSpec::core("alive")), ChildId::Name("alive"), move |_| pace);
@@ -114,7 +117,11 @@ struct Recovered {
 /// Continues the timeline, writes down what only the log of heartbeats knew, and notes since when nobody listened.
 fn recover(writer: &mut Writer, clock: &Clock, business: &BusinessHours) -> Result<Recovered, StoreError> {
     let last = alive::read(writer.conn())?;
-    let mark = last.as_ref().map(|l| Mark { boot_id: l.boot_id.clone(), boot_ms: l.boot_ms, now: Now { wall: l.wall, steady: l.steady } });
+    let mark = last.as_ref().map(|l| Mark {
+        boot_id: l.boot_id.clone(),
+        boot_ms: l.boot_ms,
+        now: Now { wall: l.wall, steady: l.steady },
+    });
     if let Some(mark) = &mark {
         clock.resume_from(mark);
     }
@@ -129,7 +136,11 @@ fn recover(writer: &mut Writer, clock: &Clock, business: &BusinessHours) -> Resu
     // A store without a sign of life was filled by a tool: nobody has listened for any of its hosts yet.
     let away = mark.map_or_else(|| Steady(0), |m| m.now.steady);
     if now.steady > away && !hosts.is_empty() {
-        log::info!("nobody listened from {} to {}: deadlines inside or after that are pushed", now.wall_at(away).rfc3339(), now.wall.rfc3339());
+        log::info!(
+            "nobody listened from {} to {}: deadlines inside or after that are pushed",
+            now.wall_at(away).rfc3339(),
+            now.wall.rfc3339()
+        );
         let window = DeafWindow { from: away, to: now.steady, reason: "the hub was not running".into(), created_at: now.wall };
         writer.transact(|tx| alive::append_deaf(tx, &window)).map_err(|e| e.error)?;
     }
@@ -174,4 +185,3 @@ fn alert_on_give_up(supervisor: &Supervisor, bench: &Arc<Bench>, roster: &Arc<Ro
         }
     });
 }
-
