@@ -9,12 +9,15 @@ use std::path::PathBuf;
 const WAL_RESET_BYTES: u64 = 96 << 20;
 /// After a write-back that did not succeed: how much the log may grow before the next.
 const WAL_STEP_BYTES: u64 = 16 << 20;
+/// Transactions between two looks at the log's size; a look is a system call on the hot path.
+const LOOK_EVERY: u32 = 32;
 
 /// The one connection that writes. Dropping it releases the file for another hub.
 pub struct Writer {
     conn: Connection,
     wal: PathBuf,
     reset_above: u64,
+    unlooked: u32,
     broken: Option<StoreError>,
     // Last: the lock goes only after the connection.
     _lock: Lock,
@@ -22,7 +25,7 @@ pub struct Writer {
 
 impl Writer {
     pub(crate) fn new(conn: Connection, wal: PathBuf, lock: Lock) -> Writer {
-        Writer { conn, wal, reset_above: WAL_RESET_BYTES, broken: None, _lock: lock }
+        Writer { conn, wal, reset_above: WAL_RESET_BYTES, unlooked: 0, broken: None, _lock: lock }
     }
 
     /// Runs `work` in one `BEGIN IMMEDIATE … COMMIT`; when this answers `Ok`, everything is on disk.
@@ -77,6 +80,11 @@ impl Writer {
 
     /// Readers that follow each other closely could keep SQLite's own checkpoints from ever starting the log anew.
     fn bound_log(&mut self) {
+        self.unlooked += 1;
+        if self.unlooked < LOOK_EVERY {
+            return;
+        }
+        self.unlooked = 0;
         let size = std::fs::metadata(&self.wal).map_or(0, |file| file.len());
         if size <= self.reset_above {
             return;
