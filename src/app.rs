@@ -103,6 +103,8 @@ pub async fn start(config: Config) -> Result<App, StartError> {
     let running = Running::start(parts).await.map_err(failed)?;
     hosts_file::apply(&running.hub, &config).await?;
     let server = serve(listener, &running.hub, &config, setup)?;
+    let listening = running.is_listening().await;
+    listening.map_err(|e| StartError::Config(format!("the start could not be stored: {e}")))?;
     write_hub_file(&data, address)?;
     log::info!("listening on {}, {} hosts watched", url_of(address), running.hub.roster().len());
     Ok(App { running, server, address, setup_path, config: Arc::new(config), data })

@@ -18,8 +18,8 @@ const TICK_MS: i64 = 1_000;
 const LATE_MS: i64 = 2_000;
 /// A change of the distance between wall and steady time larger than this is a step of the wall clock.
 const STEP_MS: i64 = 500;
-/// Ticks between two sweeps of expired idempotency keys.
-const SWEEP_TICKS: u64 = 3_600;
+/// Ticks between two sweeps of expired idempotency keys, a bounded number each.
+const SWEEP_TICKS: u64 = 5;
 /// How long an idempotency key is remembered.
 const KEYS_KEPT_MS: i64 = 24 * 3_600_000;
 
@@ -27,7 +27,7 @@ const KEYS_KEPT_MS: i64 = 24 * 3_600_000;
 pub struct AliveActor {
     bench: Arc<Bench>,
     hosts: Addr<HostsActor>,
-    last: Now,
+    last: Option<Now>,
     ticks: u64,
     writing: bool,
     /// The worst lateness of a tick seen, in milliseconds.
@@ -37,13 +37,12 @@ pub struct AliveActor {
 impl AliveActor {
     /// A pacemaker for `hosts`.
     pub fn new(bench: Arc<Bench>, hosts: Addr<HostsActor>, lag_most_ms: Arc<AtomicI64>) -> AliveActor {
-        let last = bench.clock.now();
-        AliveActor { bench, hosts, last, ticks: 0, writing: false, lag_most_ms }
+        AliveActor { bench, hosts, last: None, ticks: 0, writing: false, lag_most_ms }
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
         let now = self.bench.clock.now();
-        let last = std::mem::replace(&mut self.last, now);
+        let last = self.last.replace(now).unwrap_or(now);
         self.ticks += 1;
         let late_ms = now.steady.since_ms(last.steady) - TICK_MS;
         self.lag_most_ms.fetch_max(late_ms, Ordering::Relaxed);
@@ -113,18 +112,20 @@ impl Actor for AliveActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.last = self.bench.clock.now();
-        self.bench.tick.store(self.last.steady.0, Ordering::Relaxed);
+        // After a panic `last` stays: the time until the next tick is judged as any other gap.
+        if self.last.is_none() {
+            let now = self.bench.clock.now();
+            self.last = Some(now);
+            self.bench.tick.store(now.steady.0, Ordering::Relaxed);
+        }
         self.write_alive(ctx);
         ctx.run_later(Duration::from_millis(TICK_MS as u64), Self::tick);
     }
 }
 
 impl Supervised for AliveActor {
-    fn restarting(&mut self, ctx: &mut Context<Self>) {
-        // `last` stays: the time until now is judged by the next tick as any other gap.
-        self.writing = false;
-        ctx.run_later(Duration::from_millis(1), Self::tick);
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        self.writing = false; // started() follows and arms the next tick
     }
 }
 

@@ -322,14 +322,22 @@ impl Shared {
     }
 }
 
+/// Runs `change` so that its failure undoes its own effects only. When even that fails, the transaction is gone with it.
 fn in_savepoint<T>(
     tx: &Transaction<'_>,
     change: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     tx.execute_batch("SAVEPOINT job")?;
-    let done = change(tx);
-    tx.execute_batch(if done.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" })?;
-    done
+    let failed = match change(tx) {
+        Ok(value) => return tx.execute_batch("RELEASE job").map(|()| value).map_err(StoreError::from),
+        Err(e) => e,
+    };
+    let undone = tx.execute_batch("ROLLBACK TO job; RELEASE job");
+    if undone.is_err() || tx.is_autocommit() {
+        // SQLite has rolled back by itself, as it does when the disk is full: nothing more may be done in this batch.
+        return Err(if batch::ends_batch(&failed) { failed } else { StoreError::Full });
+    }
+    Err(failed)
 }
 
 fn lost(error: &StoreError, certainty: Certainty) -> DbError {

@@ -16,6 +16,7 @@ use domain::watch::{Explanation, Reason, Verdict, Watch};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+use store::StoreError;
 use store::hosts::HostRecord;
 
 /// A judgement waits for a tick of the hub at most this old: an older one means the hub itself was away.
@@ -112,12 +113,14 @@ pub struct HostActor {
     watch: Watch,
     timer: SpawnHandle,
     judging: bool,
+    /// A panic was here: nothing is believed before the row is read again.
+    stale: bool,
 }
 
 impl HostActor {
     /// An actor for `entry`, judged by `watch`.
     pub fn new(bench: Arc<Bench>, entry: Arc<HostEntry>, watch: Watch) -> HostActor {
-        HostActor { bench, entry, watch, timer: SpawnHandle::default(), judging: false }
+        HostActor { bench, entry, watch, timer: SpawnHandle::default(), judging: false, stale: false }
     }
 }
 
@@ -133,6 +136,7 @@ impl Supervised for HostActor {
     fn restarting(&mut self, ctx: &mut Context<Self>) {
         self.timer = SpawnHandle::default();
         self.judging = false;
+        self.stale = true;
         self.reload(ctx);
     }
 }
@@ -188,20 +192,21 @@ impl HostActor {
     /// Takes over what the pulse has heard and the writer has committed.
     fn catch_up(&mut self) {
         let pulse = &self.entry.pulse;
+        let pushed = self.watch.run_started;
         if let Some(seen) = pulse.last_seen()
             && self.watch.last_seen.is_none_or(|known| seen > known)
         {
             self.watch.on_beat(Signal::Success, seen);
         }
         self.watch.status = pulse.status();
-        self.watch.run_started = match (self.watch.run_started, pulse.run_started()) {
+        self.watch.run_started = match (pushed, pulse.run_started()) {
             (Some(pushed), Some(told)) => Some(pushed.max(told)), // an absence of the hub pushes a run, the pulse does not know
             (_, told) => told,
         };
     }
 
     fn look(&mut self, ctx: &mut Context<Self>) {
-        if self.judging {
+        if self.judging || self.stale {
             return; // the answer looks again
         }
         self.catch_up();
@@ -246,7 +251,7 @@ impl HostActor {
                     let lag_ms = self.bench.clock.steady().since_ms(deadline);
                     log::warn!("host {} is down: on disk {lag_ms} ms after its deadline", self.entry.host_id);
                 }
-                self.look(ctx);
+                self.look_again(holds, ctx);
             }
             Err(DbError::Stopping) => {}
             Err(e) => {
@@ -256,6 +261,17 @@ impl HostActor {
         }
     }
 
+    /// A verdict that did not hold is made again from the row, and not at once: memory and row may disagree for good.
+    fn look_again(&mut self, held: bool, ctx: &mut Context<Self>) {
+        self.catch_up();
+        let still = matches!(self.watch.evaluate(self.bench.clock.now()), Verdict::Overdue { .. });
+        if held || !still {
+            return self.look(ctx);
+        }
+        ctx.cancel_future(self.timer);
+        self.timer = ctx.run_later(Duration::from_millis(RETRY_MS), |actor, ctx| actor.reload(ctx));
+    }
+
     /// Rebuilds the judge from the store before any queued message is handled.
     fn reload(&mut self, ctx: &mut Context<Self>) {
         let (db, row, business) = (self.bench.db.clone(), self.entry.row, self.bench.business.clone());
@@ -263,11 +279,13 @@ impl HostActor {
         ctx.wait(read.map(|record, actor, ctx| match record {
             Ok(record) => {
                 actor.watch = actor.bench.watch(&record);
+                actor.stale = false;
                 actor.look(ctx);
             }
+            Err(DbError::Store(e)) if matches!(*e, StoreError::NotFound) => ctx.stop(), // removed meanwhile
             Err(e) => {
-                log::error!("host {}: could not be read again, keeping the last known judge: {e}", actor.entry.host_id);
-                actor.wake_in(RETRY_MS, ctx);
+                log::error!("host {}: it could not be read again and is not judged until it can: {e}", actor.entry.host_id);
+                actor.timer = ctx.run_later(Duration::from_millis(RETRY_MS), |actor, ctx| actor.reload(ctx));
             }
         }));
     }

@@ -1,5 +1,6 @@
 //! The HostsActor: starts, replaces and ends host actors, and tells all of them what concerns all.
 
+use crate::db::DbError;
 use crate::host::{Bench, DRAIN_MS, Deaf, Edited, HostActor, Nudge};
 use crate::incident::not_monitored;
 use crate::roster::{HostEntry, Pulse, Roster};
@@ -7,11 +8,13 @@ use crate::supervision::{Child, ChildId, ChildSpec, Supervisor};
 use actix::prelude::*;
 use domain::incident::AlertType;
 use domain::schedule::BusinessHours;
-use domain::time::Steady;
+use domain::time::{Now, Steady};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, PoisonError};
+use std::time::Duration;
+use store::alerts::AlertFilter;
 use store::hosts::HostRecord;
-use store::{Connection, StoreError};
+use store::{Connection, StoreError, Transaction};
 
 /// Most deaf windows kept in memory; a host silent through more of them is judged by the newest.
 const DEAF_KEPT: usize = 1_000;
@@ -24,20 +27,20 @@ pub struct HostsActor {
     spec: Arc<ChildSpec>,
 }
 
-/// Watch this host: it is new, or the hub is starting.
+/// Watch these hosts, as committed in this revision: they are new, or the hub is starting.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Admit(pub Vec<HostRecord>);
+pub struct Admit(pub Vec<HostRecord>, pub u64);
 
-/// This host's row changed.
+/// This host's row changed, in this revision.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Changed(pub Box<HostRecord>);
+pub struct Changed(pub Box<HostRecord>, pub u64);
 
-/// This host is gone.
+/// This host, by id and row, is gone.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Dismiss(pub String);
+pub struct Dismiss(pub String, pub i64);
 
 /// The hub could not hear for a while.
 #[derive(Message)]
@@ -60,11 +63,11 @@ impl HostsActor {
         HostsActor { bench, roster, supervisor, spec }
     }
 
-    fn admit(&self, record: HostRecord) {
+    fn admit(&self, record: HostRecord, revision: u64) {
         let run = record.run.as_ref().map(|(_, steady, _)| *steady);
         let pulse = Pulse::new(record.status, record.last_seen, run, record.last_beat_id);
         let watch = self.bench.watch(&record);
-        let entry = Arc::new(entry(record, Arc::new(pulse), OnceLock::new()));
+        let entry = Arc::new(entry(record, revision, Arc::new(pulse), OnceLock::new()));
         let (bench, watched) = (self.bench.clone(), entry.clone());
         let id = ChildId::from(&entry.host_id);
         let actor = self.supervisor.spawn(&self.spec, id, move |_| HostActor::new(bench, watched, watch));
@@ -85,7 +88,7 @@ impl HostsActor {
     }
 }
 
-fn entry(record: HostRecord, pulse: Arc<Pulse>, actor: OnceLock<Addr<HostActor>>) -> HostEntry {
+fn entry(record: HostRecord, revision: u64, pulse: Arc<Pulse>, actor: OnceLock<Addr<HostActor>>) -> HostEntry {
     HostEntry {
         row: record.row,
         host_id: record.spec.host_id,
@@ -96,6 +99,7 @@ fn entry(record: HostRecord, pulse: Arc<Pulse>, actor: OnceLock<Addr<HostActor>>
         schedule: record.spec.schedule,
         severity: record.spec.severity,
         paused: record.paused,
+        revision,
         pulse,
         actor,
     }
@@ -114,7 +118,8 @@ impl Handler<Admit> for HostsActor {
 
     fn handle(&mut self, admit: Admit, _: &mut Context<Self>) {
         self.roster.reserve(admit.0.len());
-        admit.0.into_iter().for_each(|record| self.admit(record));
+        let Admit(records, revision) = admit;
+        records.into_iter().for_each(|record| self.admit(record, revision));
     }
 }
 
@@ -122,11 +127,12 @@ impl Handler<Changed> for HostsActor {
     type Result = ();
 
     fn handle(&mut self, changed: Changed, _: &mut Context<Self>) {
-        let Some(old) = self.roster.find(changed.0.spec.host_id.as_str()) else {
-            return self.admit(*changed.0);
-        };
-        let watch = self.bench.watch(&changed.0);
-        let new = Arc::new(entry(*changed.0, old.pulse.clone(), old.actor.clone()));
+        let Changed(record, revision) = changed;
+        // Answers of the store may overtake each other, and the host may be gone or another one by now.
+        let known = self.roster.find(record.spec.host_id.as_str()).filter(|e| e.row == record.row && e.revision < revision);
+        let Some(old) = known else { return };
+        let watch = self.bench.watch(&record);
+        let new = Arc::new(entry(*record, revision, old.pulse.clone(), old.actor.clone()));
         self.roster.put(new.clone());
         if let Some(actor) = new.actor() {
             actor.do_send(Edited { entry: new.clone(), watch });
@@ -138,7 +144,11 @@ impl Handler<Dismiss> for HostsActor {
     type Result = ();
 
     fn handle(&mut self, gone: Dismiss, _: &mut Context<Self>) {
-        if let Some(entry) = self.roster.remove(&gone.0) {
+        let Dismiss(host_id, row) = gone;
+        if self.roster.find(&host_id).is_none_or(|entry| entry.row != row) {
+            return; // a new host has the id by now
+        }
+        if let Some(entry) = self.roster.remove(&host_id) {
             drop(self.supervisor.terminate(&ChildId::from(&entry.host_id)));
         }
     }
@@ -176,24 +186,51 @@ pub(crate) fn read_host(conn: &Connection, row: i64, business: &BusinessHours) -
     }
 }
 
+/// Between two tries to store what must be told.
+const TELL_AGAIN: Duration = Duration::from_secs(5);
+
 /// Opens the incident "not monitored" for a host whose actor keeps failing.
 pub(crate) async fn report_not_monitored(bench: &Bench, entry: &HostEntry, why: String) {
-    let now = bench.clock.now();
-    let (row, incident) = (entry.row, not_monitored(entry, now, why));
-    let opened = bench.db.write_news("not monitored", move |tx| store::alerts::open(tx, Some(row), &incident, now)).await;
-    if let Err(e) = opened {
-        log::error!("host {}: it is not monitored, and the alert about that could not be stored: {e}", entry.host_id);
-    }
+    let (row, incident) = (entry.row, not_monitored(entry, bench.clock.now(), why));
+    until_stored(bench, "not monitored", || {
+        let (now, incident) = (bench.clock.now(), incident.clone());
+        move |tx: &Transaction<'_>| store::alerts::open(tx, Some(row), &incident, now).map(drop)
+    })
+    .await;
 }
 
 /// Closes that incident when the actor lives again.
 pub(crate) async fn report_monitored_again(bench: &Bench, entry: &HostEntry) {
-    let (row, now) = (entry.row, bench.clock.now());
-    let closed = bench.db.write_news("monitored again", move |tx| {
-        let open = store::alerts::find_open(tx, Some(row), AlertType::SystemError, "")?;
-        open.map_or(Ok(false), |id| store::alerts::resolve(tx, id, "the host is monitored again", now))
-    });
-    if let Err(e) = closed.await {
-        log::error!("host {}: it is monitored again, and that could not be stored: {e}", entry.host_id);
+    let row = entry.row;
+    until_stored(bench, "monitored again", || {
+        let now = bench.clock.now();
+        move |tx: &Transaction<'_>| {
+            let open = store::alerts::find_open(tx, Some(row), AlertType::SystemError, "")?;
+            open.map_or(Ok(()), |id| store::alerts::resolve(tx, id, "the host is monitored again", now).map(drop))
+        }
+    })
+    .await;
+}
+
+/// Every host is watched anew after a start: what was open about that is over.
+pub(crate) fn resolve_not_monitored(tx: &Transaction<'_>, now: Now) -> Result<(), StoreError> {
+    let filter =
+        AlertFilter { open: Some(true), alert_type: Some(AlertType::SystemError), limit: 1_000, ..AlertFilter::default() };
+    for alert in store::alerts::list(tx, &filter)?.alerts.iter().filter(|a| a.host.is_some()) {
+        store::alerts::resolve(tx, alert.id, "the hub was started again", now)?;
+    }
+    Ok(())
+}
+
+async fn until_stored<F>(bench: &Bench, what: &'static str, make: impl Fn() -> F)
+where
+    F: FnOnce(&Transaction<'_>) -> Result<(), StoreError> + Send + 'static,
+{
+    loop {
+        match bench.db.write_news(what, make()).await {
+            Ok(()) | Err(DbError::Stopping) => return,
+            Err(e) => log::error!("{what}: this could not be stored and is tried again: {e}"),
+        }
+        tokio::time::sleep(TELL_AGAIN).await;
     }
 }

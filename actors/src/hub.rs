@@ -20,7 +20,7 @@ use domain::host::{HostDraft, HostId, HostSpec};
 use domain::time::{Now, Wall};
 use domain::watch::Explanation;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 use store::alerts::Alert;
 use store::hosts::HostRecord;
@@ -47,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) settings: Arc<Settings>,
     pub(crate) live: Live,
     pub(crate) lag_most_ms: Arc<AtomicI64>,
+    /// Counts the commits that changed a host, in their order.
+    pub(crate) revisions: Arc<AtomicU64>,
 }
 
 /// Why the hub did not do what was asked.
@@ -202,12 +204,13 @@ impl Hub {
     pub async fn create_with_token(&self, spec: HostSpec, token: String) -> Result<NewHost, HubError> {
         let (sealed, hash) = (self.0.keyring.seal("host token", token.as_bytes()), store::seal::hash_token(&token));
         let (now, business) = (self.now(), self.0.bench.business.clone());
+        let revisions = self.0.revisions.clone();
         let stored = self.db().write("create host", move |tx| {
             let row = hosts::insert(tx, &spec, &sealed, &hash, now)?;
-            read_host(tx, row, &business)
+            Ok((read_host(tx, row, &business)?, next(&revisions)))
         });
-        let record = stored.await?;
-        self.tell(Admit(vec![record.clone()])).await;
+        let (record, revision) = stored.await?;
+        self.tell(Admit(vec![record.clone()], revision)).await;
         log::info!("host {} is watched from now on", record.spec.host_id);
         Ok(NewHost { record, token })
     }
@@ -222,9 +225,20 @@ impl Hub {
                 FieldError::new("host_id", "cannot change: machines call this id; remove the host and add a new one").into()
             );
         }
-        let old = self.host(host_id).await?;
-        let spec = draft.overlay(&old.spec, &self.0.bench.business)?;
-        self.change_host("update host", host_id, move |tx, row, now| hosts::update(tx, row, &spec, now)).await
+        let row = self.entry(host_id)?.row;
+        let (now, business, revisions) = (self.now(), self.0.bench.business.clone(), self.0.revisions.clone());
+        // Read and written in one transaction: two edits at once must not undo each other.
+        let changed = self.db().write("update host", move |tx| {
+            let old = read_host(tx, row, &business)?;
+            let spec = match draft.overlay(&old.spec, &business) {
+                Ok(spec) => spec,
+                Err(fields) => return Ok(Err(fields)),
+            };
+            hosts::update(tx, row, &spec, now)?;
+            Ok(Ok((read_host(tx, row, &business)?, next(&revisions))))
+        });
+        let (record, revision) = changed.await??;
+        Ok(self.changed(record, revision).await)
     }
 
     /// Stops judging a host until it is resumed.
@@ -280,7 +294,7 @@ impl Hub {
         let now = self.now();
         let row = entry.row;
         self.db().write("remove host", move |tx| hosts::delete(tx, row, now)).await?;
-        self.tell(Dismiss(host_id.to_owned())).await;
+        self.tell(Dismiss(host_id.to_owned(), row)).await;
         log::info!("host {host_id} is no longer watched");
         Ok(())
     }
@@ -413,15 +427,19 @@ impl Hub {
         F: FnOnce(&store::Transaction<'_>, i64, Now) -> Result<(), StoreError> + Send + 'static,
     {
         let row = self.entry(host_id)?.row;
-        let (now, business) = (self.now(), self.0.bench.business.clone());
+        let (now, business, revisions) = (self.now(), self.0.bench.business.clone(), self.0.revisions.clone());
         let changed = self.db().write(name, move |tx| {
             change(tx, row, now)?;
-            read_host(tx, row, &business)
+            Ok((read_host(tx, row, &business)?, next(&revisions)))
         });
-        let mut record = changed.await?;
+        let (record, revision) = changed.await?;
+        Ok(self.changed(record, revision).await)
+    }
+
+    async fn changed(&self, mut record: HostRecord, revision: u64) -> HostRecord {
         self.freshen(&mut record);
-        self.tell(Changed(Box::new(record.clone()))).await;
-        Ok(record)
+        self.tell(Changed(Box::new(record.clone()), revision)).await;
+        record
     }
 
     /// What is committed must reach the actors before the caller is answered.
@@ -434,6 +452,11 @@ impl Hub {
             log::error!("hosts: the committed change is applied only at the next start: {e}");
         }
     }
+}
+
+/// The number of a commit that changes a host; taken by the writer, so it follows the order of commits.
+fn next(revisions: &AtomicU64) -> u64 {
+    revisions.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 /// The incident if it changed; `None` if it is over; an error naming it if there never was one.

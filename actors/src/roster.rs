@@ -121,6 +121,8 @@ pub struct HostEntry {
     pub severity: Severity,
     /// Whether the user has paused it.
     pub paused: bool,
+    /// Which of its host's commits made this entry: an older one never replaces a newer.
+    pub revision: u64,
     /// The newest sign of life.
     pub pulse: Arc<Pulse>,
     pub(crate) actor: OnceLock<Addr<HostActor>>,

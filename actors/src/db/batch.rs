@@ -1,7 +1,7 @@
 //! One transaction of the writer: run every job, commit, answer; or undo, and say so.
 
-use super::beat::{flush_seen, write_seen};
-use super::{BeatDone, DbError, Finish, Job, Judgement, Shared, lost};
+use super::beat::{seen_of, write_seen};
+use super::{Beat, BeatDone, DbError, Finish, Job, Judgement, Shared, in_savepoint, lost};
 use crate::clock::Mark;
 use crate::gate::Permit;
 use crate::host::Nudge;
@@ -40,6 +40,8 @@ struct Unwritten {
 #[derive(Default)]
 pub(super) struct Turn {
     undo: Vec<Undo>,
+    /// Hosts this batch put at the end of [`Side::unwritten`].
+    noted: usize,
     changed: Vec<Arc<HostEntry>>,
     pub(super) news: bool,
     beats: u64,
@@ -67,8 +69,9 @@ impl Turn {
         self.changed.push(entry.clone());
     }
 
-    fn undo(&mut self) {
-        for step in self.undo.drain(..).rev() {
+    /// Takes back everything after the first `kept` steps.
+    fn undo_to(&mut self, kept: usize) {
+        for step in self.undo.drain(kept..).rev() {
             match step {
                 Undo::Beat(pulse, id) => pulse.set_last_beat(id),
                 Undo::Run(pulse, started) => pulse.set_run(started),
@@ -126,13 +129,15 @@ impl Side {
     /// One transaction for all of `jobs`; the error is one that ends the process.
     pub(super) fn commit(&mut self, shared: &Shared, jobs: &mut Vec<Job>) -> Result<(), StoreError> {
         let count = jobs.len() as u64;
+        let newest = self.newest;
         let (mut turn, mut answers) = (Turn::default(), Vec::with_capacity(jobs.len()));
+        let mut waiting = std::mem::take(jobs).into_iter();
         let Some(mut writer) = self.writer.take() else {
             return Err(StoreError::Other("the writer is gone".into()));
         };
         let ended = catch_unwind(AssertUnwindSafe(|| {
             writer.transact(|tx| {
-                for job in jobs.drain(..) {
+                for job in waiting.by_ref() {
                     self.run(tx, &mut turn, job, &mut answers)?;
                 }
                 self.catch_up(tx)
@@ -148,63 +153,66 @@ impl Side {
                 Ok(())
             }
             Ok(Err(failed)) => {
-                self.undo(&mut turn);
-                self.give_up(shared, answers, jobs, &failed.error, failed.certainty)
+                self.undo(turn, newest);
+                give_up(shared, answers, waiting, &failed.error, failed.certainty)
             }
             Err(panic) => {
-                self.undo(&mut turn);
+                self.undo(turn, newest);
                 let why = StoreError::Other("the writer panicked on another request of the same batch".into());
-                drop(self.give_up(shared, answers, jobs, &why, Certainty::NotDone));
+                drop(give_up(shared, answers, waiting, &why, Certainty::NotDone));
                 resume_unwind(panic)
             }
         }
     }
 
-    fn undo(&mut self, turn: &mut Turn) {
-        turn.undo();
+    /// Memory becomes what it was before the batch, ids included: SQLite gives the same ones again.
+    fn undo(&mut self, mut turn: Turn, newest: i64) {
+        turn.undo_to(0);
+        self.forget_noted(turn.noted);
         for host in self.flushed.drain(..).rev() {
             host.pulse.mark_unwritten();
             self.unwritten.push_front(host);
         }
+        self.newest = newest;
+        // Whoever looked meanwhile believed what did not come to be.
+        for entry in turn.changed {
+            nudge(&entry);
+        }
     }
 
-    fn give_up(
-        &mut self,
-        shared: &Shared,
-        answers: Vec<Answer>,
-        rest: &mut Vec<Job>,
-        error: &StoreError,
-        certainty: Certainty,
-    ) -> Result<(), StoreError> {
-        log::error!("store: a batch of {} was rolled back: {error}", answers.len() + rest.len());
-        shared.stats.rollbacks.fetch_add(1, Ordering::Relaxed);
-        shared.stats.last_failure.store(shared.clock.steady().0, Ordering::Relaxed);
-        for answer in answers {
-            answer.give(Err(lost(error, certainty)));
+    fn forget_noted(&mut self, count: usize) {
+        for _ in 0..count {
+            if let Some(host) = self.unwritten.pop_back() {
+                host.pulse.mark_written();
+            }
         }
-        for job in rest.drain(..) {
-            job.refuse(lost(error, Certainty::NotDone));
-        }
-        if error.is_fatal() { Err(StoreError::Io(error.to_string())) } else { Ok(()) }
     }
 
     fn run(&mut self, tx: &Transaction<'_>, turn: &mut Turn, job: Job, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
         match job {
-            Job::Beat(beat, permit, reply) => match self.write_beat(tx, turn, &beat) {
-                Ok(done) => {
-                    self.newest = self.newest.max(done.id);
-                    answers.push(Answer::Beat(done, permit, reply));
-                    Ok(())
+            Job::Beat(beat, permit, reply) => {
+                let done = self.try_beat(tx, turn, &beat);
+                match done {
+                    Ok(done) => answers.push(Answer::Beat(done, permit, reply)),
+                    Err(e) if ends_batch(&e) => {
+                        answers.push(Answer::Beat(BeatDone { id: 0, repeated: false }, permit, reply));
+                        return Err(e);
+                    }
+                    Err(e) => drop(reply.send(Err(e.into()))),
                 }
-                Err(e) => {
-                    answers.push(Answer::Beat(BeatDone { id: 0, repeated: false }, permit, reply));
-                    Err(e)
-                }
-            },
+                Ok(())
+            }
             Job::Judge(judgement, reply) => {
-                let done = self.write_judgement(tx, turn, &judgement);
-                answers.push(Answer::Judged(*done.as_ref().unwrap_or(&false), reply));
-                done.map(|_| ())
+                let done = self.attempt(tx, turn, |_, turn| write_judgement(tx, turn, &judgement));
+                match done {
+                    Ok(holds) => answers.push(Answer::Judged(holds, reply)),
+                    Err(e) if ends_batch(&e) => {
+                        answers.push(Answer::Judged(false, reply));
+                        return Err(e);
+                    }
+                    Err(e) => drop(reply.send(Err(e.into()))),
+                }
+                Ok(())
             }
             Job::Alive(mark, reply) => {
                 answers.push(Answer::Alive(reply));
@@ -218,27 +226,42 @@ impl Side {
         }
     }
 
-    /// A verdict holds only while nothing was heard since it was made: memory is asked first, the row decides.
-    fn write_judgement(&mut self, tx: &Transaction<'_>, turn: &mut Turn, judgement: &Judgement) -> Result<bool, StoreError> {
-        let entry = &judgement.entry;
-        if entry.pulse.last_seen() != judgement.seen || entry.pulse.status() == Status::Down {
-            return Ok(false);
-        }
-        let seen = flush_seen(tx, entry)?;
-        let incident = &judgement.incident;
-        if verdicts::go_down(tx, entry.row, seen, judgement.now, &incident.facts.why, incident)?.is_none() {
-            return Ok(false);
-        }
-        turn.remember_status(entry);
-        turn.news = true;
-        entry.pulse.set_status(Status::Down);
-        Ok(true)
+    /// A plain heartbeat is one insert; whatever does more fails alone.
+    fn try_beat(&mut self, tx: &Transaction<'_>, turn: &mut Turn, beat: &Beat) -> Result<BeatDone, StoreError> {
+        let done = if beat.is_plain() {
+            self.write_beat(tx, turn, beat)
+        } else {
+            self.attempt(tx, turn, |side, turn| side.write_beat(tx, turn, beat))
+        }?;
+        self.newest = self.newest.max(done.id);
+        Ok(done)
     }
 
-    pub(super) fn note_unwritten(&mut self, beat: i64, entry: &Arc<HostEntry>) {
+    /// Runs `step` so that its failure takes back its own effects only, on disk and in memory.
+    fn attempt<T>(
+        &mut self,
+        tx: &Transaction<'_>,
+        turn: &mut Turn,
+        step: impl FnOnce(&mut Side, &mut Turn) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let (undo, noted) = (turn.undo.len(), turn.noted);
+        in_savepoint(tx, |_| step(self, turn)).inspect_err(|_| {
+            turn.undo_to(undo);
+            self.forget_noted(turn.noted - noted);
+            turn.noted = noted;
+        })
+    }
+
+    pub(super) fn note_unwritten(&mut self, turn: &mut Turn, beat: i64, entry: &HostEntry) {
         if entry.pulse.mark_unwritten() {
+            turn.noted += 1;
             self.unwritten.push_back(Unwritten { first_beat: beat, row: entry.row, pulse: entry.pulse.clone() });
         }
+    }
+
+    /// The id the next heartbeat will have.
+    pub(super) fn next_id(&self) -> i64 {
+        self.newest + 1
     }
 
     fn write_alive(&mut self, tx: &Transaction<'_>, mark: &Mark) -> Result<(), StoreError> {
@@ -265,7 +288,7 @@ impl Side {
             next.pulse.mark_written();
             let (row, pulse) = (next.row, next.pulse.clone());
             self.flushed.push(next);
-            write_seen(tx, row, &pulse)?;
+            write_seen(tx, row, seen_of(&pulse), &pulse)?;
         }
         Ok(())
     }
@@ -279,11 +302,55 @@ fn count_commit(shared: &Shared, jobs: u64, beats: u64) {
     stats.last_commit.store(shared.clock.steady().0, Ordering::Relaxed);
 }
 
+/// Answers everybody of a batch that did not happen; the error is one that ends the process.
+fn give_up(
+    shared: &Shared,
+    answers: Vec<Answer>,
+    waiting: impl ExactSizeIterator<Item = Job>,
+    error: &StoreError,
+    certainty: Certainty,
+) -> Result<(), StoreError> {
+    log::error!("store: a batch of {} was rolled back: {error}", answers.len() + waiting.len());
+    shared.stats.rollbacks.fetch_add(1, Ordering::Relaxed);
+    shared.stats.last_failure.store(shared.clock.steady().0, Ordering::Relaxed);
+    for answer in answers {
+        answer.give(Err(lost(error, certainty)));
+    }
+    for job in waiting {
+        job.refuse(lost(error, Certainty::NotDone));
+    }
+    // What may or may not be on disk cannot be matched with memory: only a start from disk can.
+    if error.is_fatal() || certainty == Certainty::Unknown { Err(error.clone()) } else { Ok(()) }
+}
+
+/// A verdict holds only while nothing was heard since it was made: memory is asked first, the row decides.
+fn write_judgement(tx: &Transaction<'_>, turn: &mut Turn, judgement: &Judgement) -> Result<bool, StoreError> {
+    let entry = &judgement.entry;
+    let seen = seen_of(&entry.pulse);
+    let steady = seen.map(|(_, steady)| steady);
+    if steady != judgement.seen || entry.pulse.status() == Status::Down {
+        return Ok(false);
+    }
+    write_seen(tx, entry.row, seen, &entry.pulse)?;
+    let incident = &judgement.incident;
+    if verdicts::go_down(tx, entry.row, steady, judgement.now, &incident.facts.why, incident)?.is_none() {
+        return Ok(false);
+    }
+    turn.remember_status(entry);
+    turn.news = true;
+    entry.pulse.set_status(Status::Down);
+    Ok(true)
+}
+
+fn nudge(entry: &HostEntry) {
+    if let Some(actor) = entry.actor() {
+        actor.do_send(Nudge);
+    }
+}
+
 fn tell(shared: &Shared, turn: Turn) {
     for entry in turn.changed {
-        if let Some(actor) = entry.actor() {
-            actor.do_send(Nudge);
-        }
+        nudge(&entry);
     }
     if turn.news {
         shared.news.notify_one();

@@ -5,7 +5,7 @@ use crate::incident::failed;
 use crate::roster::{HostEntry, Pulse};
 use domain::host::Status;
 use domain::signal::Signal;
-use domain::time::{Now, Steady};
+use domain::time::{Now, Steady, Wall};
 use std::net::IpAddr;
 use std::sync::Arc;
 use store::beats::NewBeat;
@@ -39,6 +39,14 @@ pub struct BeatDone {
     pub repeated: bool,
 }
 
+impl Beat {
+    /// Whether this is nothing but a sign of life of a host that is up and has no run open: one insert.
+    pub(super) fn is_plain(&self) -> bool {
+        let pulse = &self.entry.pulse;
+        self.signal.is_success() && self.key.is_none() && pulse.status() == Status::Up && pulse.run_started().is_none()
+    }
+}
+
 impl Side {
     /// Writes `beat` inside the batch's transaction.
     pub(super) fn write_beat(&mut self, tx: &Transaction<'_>, turn: &mut Turn, beat: &Beat) -> Result<BeatDone, StoreError> {
@@ -46,6 +54,8 @@ impl Side {
         if let Some(key) = &beat.key
             && let Some(id) = beats::find_key(tx, row, key)?
         {
+            // A client that repeats itself lives: its pulse has that already, and a restart must not forget it.
+            self.note_unwritten(turn, self.next_id(), &beat.entry);
             return Ok(BeatDone { id, repeated: true });
         }
         let plain =
@@ -85,7 +95,7 @@ impl Side {
         )?;
         turn.remember_beat(&beat.entry, previous);
         pulse.set_last_beat(Some(id));
-        self.note_unwritten(id, &beat.entry);
+        self.note_unwritten(turn, id, &beat.entry);
         Ok(id)
     }
 
@@ -93,6 +103,9 @@ impl Side {
     fn follow_run(&mut self, tx: &Transaction<'_>, turn: &mut Turn, beat: &Beat) -> Result<Option<i64>, StoreError> {
         let pulse = &beat.entry.pulse;
         if beat.signal == Signal::Start {
+            if pulse.last_seen().is_some_and(|seen| beat.at.steady < seen) {
+                return Ok(None); // overtaken by its own finish
+            }
             hosts::start_run(tx, beat.entry.row, beat.at, beat.run_id.as_deref())?;
             turn.remember_run(&beat.entry);
             pulse.set_run(Some(beat.at.steady));
@@ -101,7 +114,9 @@ impl Side {
         if !beat.signal.is_life() || pulse.run_started().is_none() {
             return Ok(None);
         }
-        let rid = if beat.signal.is_failure() { None } else { beat.run_id.as_deref() };
+        // A failure ends any run, and so does the success of a host that is down: its old run must not pull it down again.
+        let any = beat.signal.is_failure() || pulse.status() == Status::Down;
+        let rid = if any { None } else { beat.run_id.as_deref() };
         let Some((_, started)) = hosts::end_run(tx, beat.entry.row, rid)? else {
             return Ok(None);
         };
@@ -119,9 +134,10 @@ fn change_status(tx: &Transaction<'_>, turn: &mut Turn, beat: &Beat) -> Result<(
         turn.news |= recovery.is_some_and(|r| r.alert_id.is_some());
         pulse.set_status(Status::Up);
     } else if beat.signal.is_failure() && pulse.status() != Status::Down {
-        let seen = flush_seen(tx, &beat.entry)?;
+        let seen = seen_of(pulse);
+        write_seen(tx, row, seen, pulse)?;
         let incident = failed(beat);
-        if verdicts::go_down(tx, row, seen, beat.at, &incident.message, &incident)?.is_some() {
+        if verdicts::go_down(tx, row, seen.map(|(_, steady)| steady), beat.at, &incident.message, &incident)?.is_some() {
             turn.remember_status(&beat.entry);
             turn.news = true;
             pulse.set_status(Status::Down);
@@ -130,16 +146,13 @@ fn change_status(tx: &Transaction<'_>, turn: &mut Turn, beat: &Beat) -> Result<(
     Ok(())
 }
 
-/// Brings the host's row up to its pulse, so that a guard on `last_seen` compares with the truth; what it then holds.
-pub(super) fn flush_seen(tx: &Transaction<'_>, entry: &HostEntry) -> Result<Option<Steady>, StoreError> {
-    let pulse = &entry.pulse;
-    write_seen(tx, entry.row, pulse)?;
-    Ok(pulse.last_seen())
+/// What a pulse has heard last, read once: a heartbeat may come in between two looks.
+pub(super) fn seen_of(pulse: &Pulse) -> Option<(Wall, Steady)> {
+    pulse.last_seen_wall().zip(pulse.last_seen())
 }
 
 /// Writes what a pulse has heard into its host's row.
-pub(super) fn write_seen(tx: &Transaction<'_>, row: i64, pulse: &Pulse) -> Result<(), StoreError> {
-    let seen = pulse.last_seen_wall().zip(pulse.last_seen());
+pub(super) fn write_seen(tx: &Transaction<'_>, row: i64, seen: Option<(Wall, Steady)>, pulse: &Pulse) -> Result<(), StoreError> {
     beats::flush_seen(tx, row, seen, pulse.last_beat().unwrap_or(0))
 }
 

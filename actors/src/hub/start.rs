@@ -4,9 +4,9 @@ use super::{Hub, Inner};
 use crate::alert::{AlertActor, AlertParts};
 use crate::alive::AliveActor;
 use crate::clock::{Clock, Mark};
-use crate::db::{Db, Limits};
+use crate::db::{Db, DbError, Limits};
 use crate::host::{Bench, DRAIN_MS};
-use crate::hosts::{Admit, HostsActor, report_monitored_again, report_not_monitored};
+use crate::hosts::{Admit, AllDeaf, HostsActor, report_monitored_again, report_not_monitored, resolve_not_monitored};
 use crate::roster::Roster;
 use crate::settings::Settings;
 use crate::supervision::{ChildId, ChildSpec, Exit, GroupEnd, Supervisor};
@@ -20,6 +20,11 @@ use store::hosts::HostRecord;
 use store::seal::Keyring;
 use store::{Store, StoreError, Writer, alive, beats, hosts};
 use tokio::sync::Notify;
+
+/// How long a stop waits for the last sign of life.
+const LAST_SIGN: Duration = Duration::from_secs(1);
+/// How long a stop waits for all actors together; with the web server's own limit it stays under ten seconds.
+const ALL_ACTORS: Duration = Duration::from_secs(3);
 
 /// What a hub is made of.
 pub struct HubParts {
@@ -46,6 +51,8 @@ pub struct Running {
     /// The handle for everybody else.
     pub hub: Hub,
     supervisor: Supervisor,
+    /// Up to when the start has told the hosts that nobody listened.
+    deaf_until: Steady,
 }
 
 impl Running {
@@ -82,7 +89,7 @@ impl Running {
             supervisor.spawn(&Arc::new(ChildSpec::core("host keeper")), ChildId::Name("host keeper"), move |_| keeper)
         };
         hosts
-            .send(Admit(recovered.hosts))
+            .send(Admit(recovered.hosts, 0))
             .await
             .map_err(|e| StoreError::Other(format!("the hosts could not be started: {e}")))?;
         let lag_most_ms = Arc::new(AtomicI64::new(0));
@@ -91,24 +98,43 @@ impl Running {
         alert_on_give_up(&supervisor, &bench, &roster);
 
         let live = supervisor.live();
-        let hub = Hub::new(Inner { bench, roster, keyring, hosts, alerts, settings, live, lag_most_ms });
-        Ok(Running { hub, supervisor })
+        let hub =
+            Hub::new(Inner { bench, roster, keyring, hosts, alerts, settings, live, lag_most_ms, revisions: Arc::default() });
+        Ok(Running { hub, supervisor, deaf_until: recovered.until })
+    }
+
+    /// Says that heartbeats are taken from now on: the time since the start counts as not listening, and what waits in sockets is
+    /// drained before anything is judged.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn is_listening(&self) -> Result<(), DbError> {
+        let now = self.hub.now();
+        let (from, to) = (self.deaf_until, now.steady.max(self.deaf_until));
+        let window = DeafWindow { from, to, reason: "the hub was starting".into(), created_at: now.wall };
+        self.hub.db().write("deaf window", move |tx| alive::append_deaf(tx, &window)).await?;
+        self.hub.0.hosts.do_send(AllDeaf { from, to });
+        Ok(())
     }
 
     /// Ends the hub in order: hosts judge no more, what is accepted is stored, notices in flight end, the store closes last.
     pub async fn stop(self) -> Vec<GroupEnd> {
-        let accepted = tokio::time::timeout(Duration::from_secs(5), self.hub.db().alive()).await;
+        let accepted = tokio::time::timeout(LAST_SIGN, self.hub.db().alive()).await;
         if !matches!(accepted, Ok(Ok(()))) {
             log::warn!("stopping: the last sign of life was not written");
         }
         log::info!("stopping: actors, in reverse order of their start");
-        let ends = self.supervisor.shutdown().await;
+        let ends = tokio::time::timeout(ALL_ACTORS, self.supervisor.shutdown()).await.unwrap_or_else(|_| {
+            log::error!("stopping: not every actor ended within {} s; what is committed is safe", ALL_ACTORS.as_secs());
+            Vec::new()
+        });
         self.hub.db().close();
         ends
     }
 }
 
 struct Recovered {
+    until: Steady,
     newest_beat: i64,
     hosts: Vec<HostRecord>,
     deaf: Vec<(Steady, Steady)>,
@@ -133,19 +159,23 @@ fn recover(writer: &mut Writer, clock: &Clock, business: &BusinessHours) -> Resu
         .map_err(|e| e.error)?;
     let hosts = load(writer, business)?;
     let now = clock.now();
-    // A store without a sign of life was filled by a tool: nobody has listened for any of its hosts yet.
-    let away = mark.map_or_else(|| Steady(0), |m| m.now.steady);
-    if now.steady > away && !hosts.is_empty() {
-        log::info!(
-            "nobody listened from {} to {}: deadlines inside or after that are pushed",
-            now.wall_at(away).rfc3339(),
-            now.wall.rfc3339()
-        );
-        let window = DeafWindow { from: away, to: now.steady, reason: "the hub was not running".into(), created_at: now.wall };
-        writer.transact(|tx| alive::append_deaf(tx, &window)).map_err(|e| e.error)?;
-    }
+    // A store without a sign of life was filled by a tool: nobody has listened for any of its hosts yet. And a machine without
+    // a clock of its own may say that no time has passed: the absence is noted all the same.
+    let away = mark.map_or(Steady(0), |m| m.now.steady);
+    let until = now.steady.max(away.plus_ms(1));
+    log::info!(
+        "nobody listened from {} to {}: deadlines inside or after that are pushed",
+        now.wall_at(away).rfc3339(),
+        now.wall.rfc3339()
+    );
+    let window = DeafWindow { from: away, to: until, reason: "the hub was not running".into(), created_at: now.wall };
+    let restarted = |tx: &store::Transaction<'_>| {
+        resolve_not_monitored(tx, now)?;
+        alive::append_deaf(tx, &window)
+    };
+    writer.transact(restarted).map_err(|e| e.error)?;
     let deaf = alive::deaf_since(writer.conn(), Steady(i64::MIN))?.into_iter().map(|w| (w.from, w.to)).collect();
-    Ok(Recovered { newest_beat, hosts, deaf })
+    Ok(Recovered { until, newest_beat, hosts, deaf })
 }
 
 /// `hosts.last_seen` is written behind the heartbeats; this brings it up to them.

@@ -357,3 +357,75 @@ fn a_removed_host_is_told_no_more() {
         assert!(w.running.hub.host("nas").await.is_err());
     });
 }
+
+#[test]
+fn a_rolled_back_batch_leaves_the_recovery_mark_and_the_chain_true() {
+    let folder = TempFolder::new().unwrap();
+    life(&folder, 0, async |w| {
+        w.host("nas", "").await;
+        w.host("pi", "").await;
+        w.at(10).await.beat("nas").await;
+        // Fails after the beats of its batch were written: ids 2 and 3 are given out and taken back.
+        let db = w.running.hub.db().clone();
+        let full = db.write("full", |_| -> Result<(), StoreError> { Err(StoreError::Full) });
+        let (pi, nas, full) = tokio::join!(w.signal("pi", Signal::Success), w.signal("nas", Signal::Success), full);
+        assert!(full.is_err());
+        assert!(pi.is_err() == nas.is_err(), "one batch or none");
+        w.at(13).await.beat("pi").await; // after a sign of life was written
+        w.at(14).await.beat("nas").await;
+    });
+    life(&folder, 20, async |w| {
+        let newest = |name: &str| w.running.hub.roster().find(name).unwrap().pulse.last_beat();
+        assert!(newest("nas") > newest("pi") && newest("pi") > Some(1), "the start knows the newest beats: {:?}", newest("nas"));
+        let (row, from) = (1, newest("nas"));
+        let page = w.running.hub.db().read(move |c| store::beats::page(c, row, from, 10)).await.unwrap();
+        assert!(page.beats.len() >= 2 && page.beats.last().unwrap().previous.is_none(), "{page:?}");
+    });
+}
+
+#[test]
+fn an_incident_about_the_watching_itself_ends_with_a_restart() {
+    let folder = TempFolder::new().unwrap();
+    life(&folder, 0, async |w| {
+        w.host("sick", "").await;
+        for second in 10..17 {
+            w.at(second).await.crash("sick");
+        }
+        w.at(20).await;
+        assert!(w.said().contains(&"Alert: Host Not Monitored".to_owned()), "{:?}", w.said());
+    });
+    life(&folder, 60, async |w| {
+        w.at(62).await;
+        let open = w.running.hub.db().read(|c| store::alerts::count_open(c)).await.unwrap();
+        assert_eq!(open, 0);
+    });
+}
+
+#[test]
+fn a_machine_without_a_clock_of_its_own_does_not_fire_at_its_start() {
+    let folder = TempFolder::new().unwrap();
+    life(&folder, 0, async |w| {
+        w.host("nas", "").await;
+        w.at(100).await.beat("nas").await;
+        w.at(455).await;
+    });
+    // The same wall time as at the last sign of life, on another boot: nothing seems to have passed.
+    life(&folder, -10_000_000, async |w| {
+        let hub = &w.running.hub;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(hub.host("nas").await.unwrap().status, Status::Up, "its deadline was 5 s away, and nobody could hear it");
+    });
+}
+
+#[test]
+fn a_host_that_is_removed_and_made_again_is_watched() {
+    world(async |w| {
+        w.host("nas", "").await;
+        let hub = &w.running.hub;
+        let (gone, _) = tokio::join!(hub.remove_host("nas"), tokio::task::yield_now());
+        gone.unwrap();
+        w.host("nas", "").await;
+        w.at(100).await.beat("nas").await;
+        assert_eq!(w.at(461).await.status("nas").await, Status::Down);
+    });
+}
