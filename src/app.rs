@@ -11,13 +11,15 @@ use actors::clock::Clock;
 use actors::hub::{Hub, HubParts, Running};
 use actors::link::ack_link;
 use actors::settings::Settings;
-use actors::supervision::{Exit, name_children_in_panics};
+use actors::supervision::{ESCALATED, Exit, name_children_in_panics};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use store::seal::Keyring;
+use store::settings::KEY_FINGERPRINT;
 use store::{Store, StoreError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use web::{SetupLink, WebParts, WebState};
@@ -52,6 +54,17 @@ pub enum StartError {
     /// A file of the configuration.
     #[error("{0}")]
     Config(String),
+    /// The secrets in the database were sealed with another key.
+    #[error(
+        "the secret key does not fit the database {database}: put back the {path} that belongs to it, or set API_SECRET_KEY \
+         to what it was when the database was made (unset, if it was not set then)"
+    )]
+    Key {
+        /// Which database.
+        database: String,
+        /// Where the key is kept without API_SECRET_KEY.
+        path: String,
+    },
     /// Something of the machine.
     #[error("{what}: {error}")]
     Machine {
@@ -66,6 +79,8 @@ pub enum StartError {
 pub struct App {
     running: Running,
     server: actix_web::dev::ServerHandle,
+    /// The web server was asked to end.
+    stopping: Arc<AtomicBool>,
     address: SocketAddr,
     setup_path: Option<String>,
     config: Arc<Config>,
@@ -82,10 +97,12 @@ pub async fn start(config: Config) -> Result<App, StartError> {
     let data = data_folder(&config.database);
     let failed = |error: StoreError| StartError::Store { path: config.database.display().to_string(), error };
     let mut store = Store::open(&config.database, &config.limits.store).map_err(failed)?;
-    let keyring = Arc::new(keyring(&config, &data).map_err(failed)?);
+    // Left over from a crash: it must send nobody to a port that may be somebody else's by now.
+    drop(std::fs::remove_file(data.join(HUB_FILE)));
+    let clock = Clock::system();
+    let keyring = Arc::new(fitting_key(&config, &data, &mut store, &clock)?);
     // Bound before anything is recovered: who calls meanwhile waits instead of being refused.
     let (listener, address) = listen(&config)?;
-    let clock = Clock::system();
     let settings = Arc::new(settings(&config, &mut store, &keyring, &clock).map_err(failed)?);
     let (setup, setup_path) = SetupLink::new(store.writer.conn()).map_err(failed)?;
     let public_url = config.public_url.clone().unwrap_or_else(|| url_of(address));
@@ -102,12 +119,13 @@ pub async fn start(config: Config) -> Result<App, StartError> {
     };
     let running = Running::start(parts).await.map_err(failed)?;
     hosts_file::apply(&running.hub, &config).await?;
-    let server = serve(listener, &running.hub, &config, setup)?;
+    let stopping = Arc::new(AtomicBool::new(false));
+    let server = serve(listener, &running.hub, &config, setup, stopping.clone())?;
     let listening = running.is_listening().await;
     listening.map_err(|e| StartError::Config(format!("the start could not be stored: {e}")))?;
     write_hub_file(&data, address)?;
     log::info!("listening on {}, {} hosts watched", url_of(address), running.hub.roster().len());
-    Ok(App { running, server, address, setup_path, config: Arc::new(config), data })
+    Ok(App { running, server, stopping, address, setup_path, config: Arc::new(config), data })
 }
 
 impl App {
@@ -125,6 +143,11 @@ impl App {
     pub fn setup_url(&self) -> Option<String> {
         let base = self.config.public_url.clone().unwrap_or_else(|| url_of(self.address));
         self.setup_path.as_ref().map(|path| format!("{base}{path}"))
+    }
+
+    /// What whoever starts it should know about the links in messages, if they will not work elsewhere.
+    pub fn hint(&self) -> Option<String> {
+        link_hint(self.config.public_url.as_deref(), self.address)
     }
 
     /// Serves until SIGTERM or SIGINT, then stops in order. SIGHUP applies `hosts.yaml` again.
@@ -154,6 +177,7 @@ impl App {
     /// Stops in order: HTTP first, then hosts, alerts in flight, the store last.
     pub async fn stop(self) {
         log::info!("stopping: no new requests, those in flight are answered");
+        self.stopping.store(true, Ordering::Release);
         let most = Duration::from_secs(self.config.limits.web.stop_wait_s + 1);
         if tokio::time::timeout(most, self.server.stop(true)).await.is_err() {
             log::warn!("stopping: requests in flight were cut off after {} s", most.as_secs());
@@ -193,6 +217,29 @@ pub fn keyring(config: &Config, data: &Path) -> Result<Keyring, StoreError> {
     }
 }
 
+/// The key, if the secrets in this database are sealed with it; a database that knows none yet keeps it.
+fn fitting_key(config: &Config, data: &Path, store: &mut Store, clock: &Clock) -> Result<Keyring, StartError> {
+    let failed = |error: StoreError| StartError::Store { path: config.database.display().to_string(), error };
+    let path = data.join(KEY_FILE);
+    let other = || StartError::Key { database: config.database.display().to_string(), path: path.display().to_string() };
+    let known = store::settings::get(store.writer.conn(), KEY_FINGERPRINT).map_err(failed)?;
+    if known.is_some() && config.api_secret_key.is_none() && matches!(path.try_exists(), Ok(false)) {
+        return Err(other()); // a new key would only stand in the way of the right one
+    }
+    let (keyring, now) = (keyring(config, data).map_err(failed)?, clock.now().wall);
+    let fingerprint = keyring.fingerprint();
+    let checked = store.writer.transact(|tx| store::settings::other_key(tx, &fingerprint, now)).map_err(|e| failed(e.error))?;
+    if checked.is_some() { Err(other()) } else { Ok(keyring) }
+}
+
+fn link_hint(public_url: Option<&str>, address: SocketAddr) -> Option<String> {
+    let is_local = public_url.is_none() && address.ip().is_unspecified();
+    let url = url_of(address);
+    is_local.then(|| {
+        format!("Links in messages say {url}: set PUBLIC_URL, for example http://192.0.2.10:8080, to make them work elsewhere")
+    })
+}
+
 fn listen(config: &Config) -> Result<(TcpListener, SocketAddr), StartError> {
     let wanted = SocketAddr::new(config.api_host, config.api_port);
     let failed = |error| StartError::Listen { address: wanted, error };
@@ -226,6 +273,7 @@ fn serve(
     hub: &Hub,
     config: &Config,
     setup: SetupLink,
+    stopping: Arc<AtomicBool>,
 ) -> Result<actix_web::dev::ServerHandle, StartError> {
     let state = WebState::new(WebParts {
         hub: hub.clone(),
@@ -239,8 +287,12 @@ fn serve(
     let server = web::serve(listener, Data::new(state)).map_err(|error| StartError::Machine { what: "the web server", error })?;
     let handle = server.handle();
     actix_rt::spawn(async move {
-        if let Err(e) = server.await {
-            log::error!("the web server ended: {e}");
+        let why = server.await.err().map_or_else(|| "without an error".to_owned(), |e| e.to_string());
+        if !stopping.load(Ordering::Acquire) {
+            // Nobody hears a heartbeat any more: better to be started again than to call every host down.
+            log::error!("the web server ended by itself: {why}");
+            log::logger().flush();
+            std::process::exit(ESCALATED);
         }
     });
     Ok(handle)
@@ -261,4 +313,18 @@ fn url_of(address: SocketAddr) -> String {
         ip => ip,
     };
     format!("http://{}", SocketAddr::new(ip, address.port()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_that_work_only_here_are_hinted_at() {
+        let any: SocketAddr = "0.0.0.0:8080".parse().unwrap();
+        let hint = link_hint(None, any).unwrap();
+        assert!(hint.contains("http://127.0.0.1:8080") && hint.contains("PUBLIC_URL"), "{hint}");
+        assert_eq!(link_hint(Some("https://hub.example.org"), any), None);
+        assert_eq!(link_hint(None, "127.0.0.1:8080".parse().unwrap()), None);
+    }
 }

@@ -235,7 +235,9 @@ impl HostActor {
     fn judge(&mut self, now: Now, deadline: Steady, reason: Reason, ctx: &mut Context<Self>) {
         self.judging = true;
         ctx.cancel_future(self.timer);
-        let why = self.watch.explain(now).text;
+        // "up: last seen …; overdue since …": the first half is what it was until now.
+        let text = self.watch.explain(now).text;
+        let why = text.split_once("; ").map_or(text.clone(), |(_, since)| since.to_owned());
         let incident = overdue(&self.entry, now, deadline, reason, why);
         let judgement = Judgement { entry: self.entry.clone(), seen: self.entry.pulse.last_seen(), now, incident };
         let db = self.bench.db.clone();

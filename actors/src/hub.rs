@@ -6,7 +6,7 @@ mod tests;
 
 pub use start::{HubParts, Running};
 
-use crate::alert::{AlertActor, ChannelStatus, Status};
+use crate::alert::{self, AlertActor, ChannelStatus};
 use crate::clock::{Clock, Mark};
 use crate::db::{Db, DbError};
 use crate::host::{Bench, Explain};
@@ -16,7 +16,7 @@ use crate::settings::Settings;
 use crate::supervision::{Live, State};
 use actix::prelude::*;
 use domain::field::FieldError;
-use domain::host::{HostDraft, HostId, HostSpec};
+use domain::host::{HostDraft, HostId, HostSpec, Status};
 use domain::time::{Now, Wall};
 use domain::watch::Explanation;
 use std::sync::Arc;
@@ -31,6 +31,8 @@ use store::{StoreError, alerts, hosts};
 const TICK_LATE_MS: i64 = 5_000;
 /// A hub that has not committed for this long is unhealthy: its own sign of life is due every two seconds.
 const COMMIT_OLD_MS: i64 = 15_000;
+/// A store that refused a transaction within this time is unhealthy.
+const FAILURE_FRESH_MS: i64 = 10_000;
 /// The longest an acknowledgement or a silence may last.
 const SILENCE_MOST_MS: i64 = 30 * 86_400_000;
 
@@ -338,7 +340,13 @@ impl Hub {
         let entry = self.entry(host_id)?;
         let Some(actor) = entry.actor() else { return Err(HubError::NotFound("host")) };
         let asked = actor.send(Explain).timeout(Duration::from_secs(5)).await;
-        asked.map_err(|e| HubError::Db(DbError::NotDone(format!("the host's actor did not answer: {e}"))))
+        let mut said = asked.map_err(|e| HubError::Db(DbError::NotDone(format!("the host's actor did not answer: {e}"))))?;
+        if said.status == Status::Down {
+            let host = self.host(host_id).await?;
+            let since = host.status_since.utc().format("%Y-%m-%d %H:%M:%S UTC");
+            said.text = format!("down since {since}: {}; its next success brings it up", host.status_reason);
+        }
+        Ok(said)
     }
 
     /// Says that somebody knows of an incident.
@@ -382,10 +390,9 @@ impl Hub {
     /// How the hub is.
     pub async fn health(&self) -> Health {
         let tick_age = self.now().steady.0 - self.0.bench.tick.load(Ordering::Relaxed);
-        let commit_age = self.db().since_commit_ms();
         let lag = self.0.lag_most_ms.load(Ordering::Relaxed);
         let mut components = vec![
-            Component { name: "store", ok: commit_age <= COMMIT_OLD_MS, detail: format!("last commit {commit_age} ms ago") },
+            self.store_component(),
             Component {
                 name: "timers",
                 ok: tick_age <= TICK_LATE_MS,
@@ -397,8 +404,18 @@ impl Hub {
         Health { components }
     }
 
+    /// A small change may still find room on a full disk: what was refused a moment ago counts too.
+    fn store_component(&self) -> Component {
+        let commit_age = self.db().since_commit_ms();
+        let failure_age = self.now().steady.0 - self.db().stats().last_failure.load(Ordering::Relaxed);
+        if failure_age <= FAILURE_FRESH_MS {
+            return Component { name: "store", ok: false, detail: format!("a transaction was refused {failure_age} ms ago") };
+        }
+        Component { name: "store", ok: commit_age <= COMMIT_OLD_MS, detail: format!("last commit {commit_age} ms ago") }
+    }
+
     async fn alerts_component(&self) -> Component {
-        let asked = self.0.alerts.send(Status).timeout(Duration::from_secs(5)).await;
+        let asked = self.0.alerts.send(alert::Status).timeout(Duration::from_secs(5)).await;
         let channels = match asked {
             Ok(Ok(channels)) => channels,
             Ok(Err(e)) => return Component { name: "alerts", ok: false, detail: e.to_string() },

@@ -213,7 +213,7 @@ impl Settings {
         F: FnOnce(&Rules, &Transaction<'_>, &str) -> Result<(), StoreError> + Send + 'static,
     {
         let (rules, who) = (self.rules.clone(), who.to_owned());
-        let done = db.write("change settings", move |tx| {
+        let done = db.write_news("change settings", move |tx| {
             change(&rules, tx, &who)?;
             rules.apply(tx, at)
         });

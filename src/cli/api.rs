@@ -43,7 +43,8 @@ pub(super) fn connect(hub: &HubArgs, here: &Surroundings) -> Result<Client, CliE
     Ok(Client::new(&url, Some(key)))
 }
 
-/// The address a hub on this machine has written down.
+/// The address a hub on this machine has written down, if it still runs: after a crash the port may be anybody's, and no
+/// key may be told there.
 pub(super) fn local_url(config: &Config) -> Result<String, CliError> {
     let path = data_folder(&config.database).join(HUB_FILE);
     let absent = || {
@@ -54,6 +55,10 @@ pub(super) fn local_url(config: &Config) -> Result<String, CliError> {
         CliError::new(Exit::Unreachable, text)
     };
     let text = std::fs::read_to_string(&path).map_err(|_| absent())?;
+    if !store::open::is_in_use(&config.database) {
+        let left = format!("no hub runs here ({} is left over from one): start it with \"pulsewarden serve\"", path.display());
+        return Err(CliError::new(Exit::Unreachable, left));
+    }
     let hub: Value = serde_json::from_str(&text).unwrap_or_default();
     hub["url"].as_str().map(callable).ok_or_else(absent)
 }

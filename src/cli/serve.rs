@@ -30,6 +30,9 @@ pub(super) fn run(_: &Args, here: &Surroundings) -> Result<ExitCode, CliError> {
 async fn serve(config: Config) -> Result<ExitCode, CliError> {
     let app = app::start(config).await.map_err(|e| CliError::new(exit_of(&e), e.to_string()))?;
     println!("Pulsewarden listens on http://{}", app.address());
+    if let Some(hint) = app.hint() {
+        println!("{hint}");
+    }
     if let Some(url) = app.setup_url() {
         println!("Make the first management key here, once: {url}");
     }

@@ -57,6 +57,7 @@ CREATE TABLE beat_keys (
     created_at INTEGER NOT NULL,
     PRIMARY KEY (host_id, key)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX beat_keys_oldest ON beat_keys (created_at);
 
 -- Incidents: one open row per host and type.
 CREATE TABLE alerts (

@@ -100,7 +100,7 @@ pub struct AlertPage {
     pub next: Option<i64>,
 }
 
-/// Opens an incident and writes a notice `opened` for every enabled channel, or joins the one that is open already, which
+/// Opens an incident and writes a notice `opened` for every enabled channel (due at the end of the host's silence), or joins the one that is open already, which
 /// tells nobody anew. Answers its id and whether it is new.
 ///
 /// # Errors
@@ -133,8 +133,14 @@ pub fn find_open(conn: &Connection, host: Option<i64>, alert_type: AlertType, me
     Ok(query.query_row(params![host, alert_type.as_str(), message], |row| row.get(0)).optional()?)
 }
 
-/// Ends an incident and writes `edited` and `recovered` for every channel that was to be told of its opening. Answers whether
-/// it was open.
+/// The open incidents of a host.
+pub(crate) fn open_of_host(conn: &Connection, host: i64) -> Result<Vec<i64>> {
+    let mut query = conn.prepare_cached("SELECT id FROM alerts WHERE resolved_at IS NULL AND ifnull(host_id, 0) = ?1")?;
+    Ok(query.query_map([host], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Ends an incident and writes `edited` and `recovered` for every channel that was to be told of its opening; while it or its
+/// host is silenced, `recovered` is skipped, and so is an opening that still waits. Answers whether it was open.
 ///
 /// # Errors
 /// Those of SQLite.
@@ -144,8 +150,7 @@ pub fn resolve(tx: &Transaction<'_>, id: i64, resolution: &str, now: Now) -> Res
     if query.execute(params![id, now.wall.0, resolution])? == 0 {
         return Ok(false);
     }
-    outbox::follow(tx, id, Kind::Edited, now)?;
-    outbox::follow(tx, id, Kind::Recovered, now)?;
+    outbox::end(tx, id, now)?;
     Ok(true)
 }
 
@@ -174,16 +179,18 @@ pub fn acknowledge(
     get(tx, id)
 }
 
-/// Tells nobody about this open incident until then; `None` ends the silence. Answers the incident, `None` when there is none.
+/// Tells nobody about this open incident until then; `None`, or an instant that is not in the future, ends the silence. Answers the incident, `None` when there is none.
 ///
 /// # Errors
 /// Those of SQLite.
 pub fn silence(tx: &Transaction<'_>, id: i64, until: Option<Wall>, now: Now) -> Result<Option<Alert>> {
     let mut query = tx.prepare_cached("UPDATE alerts SET silenced_until = ?2 WHERE id = ?1 AND resolved_at IS NULL")?;
+    let until = until.filter(|until| *until > now.wall);
     if query.execute(params![id, until.map(|at| at.0)])? == 0 {
         return Ok(None);
     }
     outbox::follow(tx, id, Kind::Edited, now)?;
+    outbox::silence_changed(tx, id, now)?;
     get(tx, id)
 }
 
@@ -365,6 +372,8 @@ mod tests {
         let until = |until| move |tx: &Transaction<'_>| silence(tx, id, until, at(2));
         assert_eq!(does(&mut store.writer, until(Some(at(60).wall))).unwrap().silenced_until, Some(at(60).wall));
         assert_eq!(does(&mut store.writer, until(None)).unwrap().silenced_until, None);
+        does(&mut store.writer, until(Some(at(60).wall)));
+        assert_eq!(does(&mut store.writer, until(Some(at(2).wall))).unwrap().silenced_until, None, "until now ends it");
     }
 
     #[test]

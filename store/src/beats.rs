@@ -7,6 +7,9 @@ use domain::time::{Steady, Wall};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use std::collections::HashMap;
 
+/// Keys forgotten in one transaction.
+const KEYS_AT_ONCE: u32 = 1_000;
+
 /// A heartbeat to append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewBeat<'a> {
@@ -100,12 +103,17 @@ pub fn remember_key(tx: &Transaction<'_>, host: i64, key: &str, id: i64, at: Wal
     Ok(())
 }
 
-/// Forgets keys older than `before`; answers how many.
+/// Forgets at most a thousand keys older than `before`, the oldest first; answers how many. To be called again soon: a day's
+/// keys at once would hold up every heartbeat.
 ///
 /// # Errors
 /// Those of SQLite.
 pub fn sweep_keys(tx: &Transaction<'_>, before: Wall) -> Result<usize> {
-    Ok(tx.prepare_cached("DELETE FROM beat_keys WHERE created_at < ?1")?.execute([before.0])?)
+    let mut query = tx.prepare_cached(
+        "DELETE FROM beat_keys WHERE (host_id, key) IN (
+             SELECT host_id, key FROM beat_keys INDEXED BY beat_keys_oldest WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)",
+    )?;
+    Ok(query.execute(params![before.0, KEYS_AT_ONCE])?)
 }
 
 /// Removes at most `limit` of the oldest beats, up to the first one not older than `before`, never the newest; answers how many.
@@ -263,6 +271,14 @@ mod tests {
         assert_eq!(does(&mut store.writer, |tx| sweep_keys(tx, at(10).wall)), 0);
         assert_eq!(does(&mut store.writer, |tx| sweep_keys(tx, at(11).wall)), 1);
         assert_eq!(find(&store, 1), None);
+    }
+
+    #[test]
+    fn keys_are_swept_oldest_first_a_thousand_at_a_time() {
+        let (mut store, _folder) = temporary().unwrap();
+        does(&mut store.writer, |tx| (0..1_500).try_for_each(|n| remember_key(tx, 1, &n.to_string(), n, at(1_500 - n).wall)));
+        let mut sweep = || does(&mut store.writer, |tx| sweep_keys(tx, at(1_401).wall));
+        assert_eq!((sweep(), sweep(), sweep()), (1_000, 400, 0));
     }
 
     #[test]

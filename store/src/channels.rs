@@ -2,6 +2,7 @@
 
 use crate::column::wall;
 use crate::error::{Result, StoreError};
+use crate::outbox;
 use domain::time::Wall;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use std::fmt;
@@ -77,7 +78,8 @@ pub fn get(conn: &Connection, id: i64) -> Result<Option<Channel>> {
     Ok(query.query_row([id], channel).optional()?)
 }
 
-/// Adds or changes a channel and answers its row; a changed one is no longer stopped.
+/// Adds or changes a channel and answers its row; a changed one is no longer stopped, and what waited for a disabled one is
+/// skipped.
 ///
 /// # Errors
 /// `Taken` naming `name`, `NotFound`.
@@ -91,7 +93,13 @@ pub fn upsert(tx: &Transaction<'_>, edit: &ChannelEdit<'_>, at: Wall) -> Result<
         "UPDATE channels SET name = ?2, url = ?3, enabled = ?4, updated_at = ?5, stopped_reason = NULL, last_error = NULL WHERE id = ?1",
         params![id, name, url_sealed, enabled, at.0],
     )?;
-    if changed == 0 { Err(StoreError::NotFound) } else { Ok(id) }
+    if changed == 0 {
+        return Err(StoreError::NotFound);
+    }
+    if !enabled {
+        outbox::skip_channel(tx, id)?;
+    }
+    Ok(id)
 }
 
 /// Removes a channel; what waited for it is skipped.
@@ -105,10 +113,7 @@ pub fn remove(tx: &Transaction<'_>, id: i64) -> Result<()> {
     if tx.execute("DELETE FROM channels WHERE id = ?1", [id])? == 0 {
         return Err(StoreError::NotFound);
     }
-    tx.execute(
-        "UPDATE outbox SET state = 'skipped', reason = 'channel removed' WHERE channel_id = ?1 AND state IN ('pending', 'sending')",
-        [id],
-    )?;
+    outbox::skip_channel(tx, id)?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use crate::column::{self, cut, instant, page_size, wall};
 use crate::error::{Result, StoreError};
-use crate::{events, outbox};
+use crate::{alerts, events, outbox};
 use domain::host::{HostId, HostSpec, Status};
 use domain::schedule::{BusinessHours, Schedule};
 use domain::time::{Now, Steady, Wall};
@@ -280,13 +280,18 @@ pub fn set_paused(tx: &Transaction<'_>, row: i64, paused: bool, now: Now) -> Res
     Ok(true)
 }
 
-/// Tells nobody about this host until then; `None` ends a silence.
+/// Tells nobody about this host until then, which what waits about it follows; `None`, or an instant that is not in the
+/// future, ends a silence.
 ///
 /// # Errors
 /// `NotFound`.
 pub fn set_silenced(tx: &Transaction<'_>, row: i64, until: Option<Wall>, now: Now) -> Result<()> {
+    let until = until.filter(|until| *until > now.wall);
     let changed = tx.execute("UPDATE hosts SET silenced_until = ?2 WHERE id = ?1", params![row, until.map(|until| until.0)])?;
     found(changed)?;
+    for alert in alerts::open_of_host(tx, row)? {
+        outbox::silence_changed(tx, alert, now)?;
+    }
     let (kind, detail) = match until {
         Some(until) => ("silenced", format!("until {}", until.rfc3339())),
         None => ("unsilenced", String::new()),

@@ -25,6 +25,12 @@ const PREPARED: usize = 128;
 /// Checked after an unclean stop: small, and the hub cannot judge without them. Heartbeats would take too long at start.
 const CHECKED_TABLES: [&str; 6] = ["hosts", "alerts", "outbox", "channels", "config", "alive"];
 
+/// Whether a hub works on the database at `path` now: what lies beside it may be left over from one that crashed.
+pub fn is_in_use(path: &Path) -> bool {
+    let Ok(file) = File::open(folder_of(path).join(LOCK_NAME)) else { return false };
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
 /// Sizes and limits of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -343,7 +349,9 @@ mod tests {
         let (store, folder) = temporary().unwrap();
         let lock = folder.path().join(LOCK_NAME);
         assert!(!fs::read_to_string(&lock).unwrap().is_empty());
+        assert!(is_in_use(&folder.database()));
         drop(store);
+        assert!(!is_in_use(&folder.database()));
         assert_eq!(fs::read_to_string(&lock).unwrap(), "");
         fs::write(&lock, "4242\n").unwrap();
         Store::open(&folder.database(), &Options::default()).unwrap();

@@ -65,7 +65,7 @@ pub struct OutboxCounts {
     pub pending: i64,
     /// On their way.
     pub sending: i64,
-    /// When the oldest of both was written.
+    /// When the oldest of both was written; what a silence holds back does not count.
     pub oldest: Option<Wall>,
 }
 
@@ -101,23 +101,101 @@ impl State {
     }
 }
 
-/// Writes a notice `opened` for every enabled channel.
+/// Why a notice is held back, or is never told.
+const SILENCED: &str = "silenced";
+/// Why what waited for a channel is not told there any more.
+const CHANNEL_REMOVED: &str = "channel removed";
+
+/// Writes a notice `opened` for every enabled channel, due at the end of the silence if there is one.
 pub(crate) fn announce(tx: &Transaction<'_>, alert: i64, now: Now) -> Result<()> {
+    let silence = silence_of(tx, alert, now)?;
     let mut query = tx.prepare_cached(
-        "INSERT INTO outbox (channel_id, alert_id, kind, next_attempt_at, created_at)
-         SELECT id, ?1, 'opened', ?2, ?3 FROM channels WHERE enabled = 1 ORDER BY id",
+        "INSERT INTO outbox (channel_id, alert_id, kind, next_attempt_at, created_at, reason)
+         SELECT id, ?1, 'opened', ?2, ?3, ?4 FROM channels WHERE enabled = 1 ORDER BY id",
     )?;
-    query.execute(params![alert, now.steady.0, now.wall.0])?;
+    query.execute(params![alert, silence.unwrap_or(now.steady).0, now.wall.0, silence.map(|_| SILENCED)])?;
     Ok(())
 }
 
-/// Writes a later notice for every channel that has an `opened` one; one that waits already is enough, since what it says is
+/// Writes a notice `opened` for every incident that is open and was not to be told on this channel: it came later. Without
+/// a silence it is due at once.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn catch_up(tx: &Transaction<'_>, channel: i64, at: Wall) -> Result<usize> {
+    // An incident's own pair of times gives the distance between the two lines: good enough for the end of a silence.
+    let mut query = tx.prepare_cached(
+        "INSERT INTO outbox (channel_id, alert_id, kind, next_attempt_at, created_at, reason)
+         SELECT ?1, id, 'opened', detected_steady + iif(quiet > ?2, quiet - created_at, 0), ?2, iif(quiet > ?2, ?3, NULL) FROM (
+             SELECT a.id, a.created_at, a.detected_steady, max(ifnull(a.silenced_until, 0), ifnull(h.silenced_until, 0)) AS quiet
+             FROM alerts a INDEXED BY alerts_open_newest LEFT JOIN hosts h ON h.id = a.host_id
+             WHERE a.resolved_at IS NULL AND NOT EXISTS (
+                 SELECT 1 FROM outbox o
+                 WHERE o.alert_id = a.id AND o.channel_id = ?1 AND o.kind = 'opened' AND o.state <> 'skipped'))
+         ORDER BY id",
+    )?;
+    Ok(query.execute(params![channel, at.0, SILENCED])?)
+}
+
+/// Ends everything that waits for a channel that is no more, or has no URL.
+pub(crate) fn skip_channel(tx: &Transaction<'_>, channel: i64) -> Result<usize> {
+    let sql = "UPDATE outbox SET state = 'skipped', reason = ?2 WHERE channel_id = ?1 AND state IN ('pending', 'sending')";
+    Ok(tx.prepare_cached(sql)?.execute(params![channel, CHANNEL_REMOVED])?)
+}
+
+/// Until when nobody is to be told of this incident: it is silenced, or its host is; `None` when neither is.
+fn silence_of(conn: &Connection, alert: i64, now: Now) -> Result<Option<Steady>> {
+    let mut query = conn.prepare_cached(
+        "SELECT max(ifnull(a.silenced_until, 0), ifnull(h.silenced_until, 0))
+         FROM alerts a LEFT JOIN hosts h ON h.id = a.host_id WHERE a.id = ?1",
+    )?;
+    let until = Wall(query.query_row([alert], |row| row.get(0))?);
+    Ok((until > now.wall).then(|| now.steady_at(until)))
+}
+
+/// A silence of this incident or its host has changed: its opening, if it still waits, is told at the silence's end.
+pub(crate) fn silence_changed(tx: &Transaction<'_>, alert: i64, now: Now) -> Result<()> {
+    if let Some(until) = silence_of(tx, alert, now)? {
+        let mut query = tx.prepare_cached(
+            "UPDATE outbox SET next_attempt_at = iif(reason IS ?3, ?2, max(next_attempt_at, ?2)), reason = ?3
+             WHERE alert_id = ?1 AND kind = 'opened' AND state = 'pending'",
+        )?;
+        query.execute(params![alert, until.0, SILENCED])?;
+        return Ok(());
+    }
+    let sql = "UPDATE outbox SET next_attempt_at = ?2, reason = NULL WHERE alert_id = ?1 AND state = 'pending' AND reason = ?3";
+    tx.prepare_cached(sql)?.execute(params![alert, now.steady.0, SILENCED])?;
+    Ok(())
+}
+
+/// Writes what an incident's end has to say: `edited` and `recovered` where its opening was told. While it is silenced,
+/// nothing new is posted, and where its opening still waits nothing is told at all.
+pub(crate) fn end(tx: &Transaction<'_>, alert: i64, now: Now) -> Result<()> {
+    let silenced = silence_of(tx, alert, now)?.is_some();
+    if silenced {
+        let mut query = tx.prepare_cached(
+            "UPDATE outbox SET state = 'skipped', reason = ?2 WHERE alert_id = ?1 AND state = 'pending' AND channel_id IN (
+                 SELECT channel_id FROM outbox WHERE alert_id = ?1 AND kind = 'opened' AND state = 'pending')",
+        )?;
+        query.execute(params![alert, SILENCED])?;
+    }
+    follow(tx, alert, Kind::Edited, now)?;
+    follow(tx, alert, Kind::Recovered, now)?;
+    if silenced {
+        let sql =
+            "UPDATE outbox SET state = 'skipped', reason = ?2 WHERE alert_id = ?1 AND state = 'pending' AND kind = 'recovered'";
+        tx.prepare_cached(sql)?.execute(params![alert, SILENCED])?;
+    }
+    Ok(())
+}
+
+/// Writes a later notice for every channel that has an `opened` one which was not skipped; one that waits already is enough, since what it says is
 /// read when it is sent.
 pub(crate) fn follow(tx: &Transaction<'_>, alert: i64, kind: Kind, now: Now) -> Result<()> {
     let mut query = tx.prepare_cached(
         "INSERT INTO outbox (channel_id, alert_id, kind, next_attempt_at, created_at)
          SELECT DISTINCT channel_id, ?1, ?2, ?3, ?4 FROM outbox o
-         WHERE alert_id = ?1 AND kind = 'opened' AND NOT EXISTS (
+         WHERE alert_id = ?1 AND kind = 'opened' AND state <> 'skipped' AND NOT EXISTS (
              SELECT 1 FROM outbox w
              WHERE w.alert_id = ?1 AND w.channel_id = o.channel_id AND w.kind = ?2 AND w.state = 'pending')
          ORDER BY channel_id",
@@ -222,7 +300,8 @@ fn state_of(word: &str) -> State {
 /// Those of SQLite.
 pub fn counts(conn: &Connection, channel: Option<i64>) -> Result<OutboxCounts> {
     let mut query = conn.prepare_cached(
-        "SELECT count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'sending'), min(created_at)
+        "SELECT count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'sending'),
+             min(created_at) FILTER (WHERE reason IS NOT 'silenced')
          FROM outbox INDEXED BY outbox_waiting WHERE state IN ('pending', 'sending') AND (?1 IS NULL OR channel_id = ?1)",
     )?;
     let counts = |row: &Row<'_>| Ok(OutboxCounts { pending: row.get(0)?, sending: row.get(1)?, oldest: wall(row, 2)? });
@@ -253,6 +332,19 @@ pub fn mark_sending(tx: &Transaction<'_>, ids: &[i64], reason: &str) -> Result<u
         marked += query.execute(params![id, reason])?;
     }
     Ok(marked)
+}
+
+/// These were not sent after all and wait again: the attempt does not count, and nothing can have arrived.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn put_back(tx: &Transaction<'_>, ids: &[i64]) -> Result<()> {
+    let sql = "UPDATE outbox SET state = 'pending', attempts = max(attempts - 1, 0) WHERE id = ?1 AND state = 'sending'";
+    let mut query = tx.prepare_cached(sql)?;
+    for id in ids {
+        query.execute([id])?;
+    }
+    Ok(())
 }
 
 /// These were told by the one message `remote_id`; answers its row in `messages`.
@@ -465,6 +557,46 @@ mod tests {
         let all = store.reader.read(|conn| counts(conn, None)).unwrap();
         assert_eq!(all, OutboxCounts { pending: 3, sending: 1, oldest: Some(at(10).wall) });
         assert_eq!(store.reader.read(|conn| counts(conn, Some(2))).unwrap(), OutboxCounts::default());
+    }
+
+    #[test]
+    fn what_was_not_sent_after_all_waits_as_before() {
+        let (mut store, _folder) = with_notices();
+        does(&mut store.writer, |tx| mark_sending(tx, &[1], "due"));
+        does(&mut store.writer, |tx| put_back(tx, &[1, 2]));
+        let item = one(&store, 1);
+        assert_eq!((item.state, item.attempts, item.maybe_repeat), (State::Pending, 0, false));
+        assert_eq!(ids(&store, 20, 10), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn what_a_silence_holds_back_is_not_old() {
+        let (mut store, _folder) = temporary().unwrap();
+        does(&mut store.writer, |tx| {
+            let host = add(tx, "nas");
+            crate::hosts::set_silenced(tx, host, Some(at(60).wall), at(1))?;
+            verdicts::go_down(tx, host, None, at(10), "failed", &missed("nas"))
+        });
+        let counts = store.reader.read(|conn| counts(conn, None)).unwrap();
+        assert_eq!((counts.pending, counts.oldest), (1, None));
+    }
+
+    #[test]
+    fn a_channel_that_comes_later_is_told_once_of_what_is_open() {
+        let (mut store, _folder) = with_notices();
+        let edit = crate::channels::ChannelEdit { id: None, name: "late", url_sealed: None, enabled: true };
+        let late = does(&mut store.writer, |tx| crate::channels::upsert(tx, &edit, at(30).wall));
+        let catch = |tx: &Transaction<'_>| catch_up(tx, late, at(30).wall);
+        assert_eq!((does(&mut store.writer, catch), does(&mut store.writer, catch)), (1, 0));
+        let items = store.reader.read(|conn| waiting(conn, late, at(30).steady, 9)).unwrap();
+        assert_eq!(items.iter().map(|item| (item.alert.id, item.kind)).collect::<Vec<_>>(), [(2, Kind::Opened)]);
+        does(&mut store.writer, |tx| {
+            skip_channel(tx, late)?;
+            crate::hosts::set_silenced(tx, 2, Some(at(90).wall), at(31))?;
+            catch_up(tx, late, at(40).wall)
+        });
+        let due = |s| store.reader.read(|conn| waiting(conn, late, at(s).steady, 9)).unwrap().len();
+        assert_eq!((due(89), due(90)), (0, 1), "a silence is kept for the late one too");
     }
 
     #[test]

@@ -5,6 +5,9 @@ use crate::error::Result;
 use domain::time::Wall;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
+/// Where the fingerprint of the key is kept that secrets are sealed with.
+pub const KEY_FINGERPRINT: &str = "key_fingerprint";
+
 /// A setting as kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
@@ -49,6 +52,22 @@ pub struct RevisionPage {
 pub fn get(conn: &Connection, key: &str) -> Result<Option<String>> {
     let mut query = conn.prepare_cached("SELECT value FROM config WHERE key = ?1")?;
     Ok(query.query_row([key], |row| row.get(0)).optional()?)
+}
+
+/// Whether secrets in this database were sealed with the key of `fingerprint`; the first one asked for is kept. It is no
+/// setting of people: no revision, no undo. Answers the fingerprint kept if it is another one.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn other_key(tx: &Transaction<'_>, fingerprint: &str, at: Wall) -> Result<Option<String>> {
+    let Some(known) = get(tx, KEY_FINGERPRINT)? else {
+        tx.execute(
+            "INSERT INTO config (key, value, updated_at) VALUES (?1, ?2, ?3)",
+            params![KEY_FINGERPRINT, fingerprint, at.0],
+        )?;
+        return Ok(None);
+    };
+    Ok((known != fingerprint).then_some(known))
 }
 
 /// All settings, by name.
@@ -127,6 +146,14 @@ mod tests {
     use crate::error::StoreError;
     use crate::sample::{at, does};
     use crate::temporary;
+
+    #[test]
+    fn the_first_key_is_kept_and_another_one_is_told() {
+        let (mut store, _folder) = temporary().unwrap();
+        let mut other = |key| does(&mut store.writer, |tx| other_key(tx, key, at(1).wall));
+        assert_eq!((other("aa"), other("aa"), other("bb")), (None, None, Some("aa".into())));
+        assert_eq!(store.reader.read(|conn| revisions(conn, None, None, 9)).unwrap().revisions, []);
+    }
 
     #[test]
     fn every_change_is_a_revision_and_can_be_undone() {

@@ -145,6 +145,47 @@ mod tests {
         assert_ne!(again, alert);
     }
 
+    fn waits(store: &Store, s: i64) -> Vec<Kind> {
+        let items = store.reader.read(|conn| outbox::waiting(conn, channels::PRIMARY, at(s).steady, 100)).unwrap();
+        items.into_iter().map(|item| item.kind).collect()
+    }
+
+    #[test]
+    fn a_failure_of_a_silenced_host_is_told_when_the_silence_ends() {
+        let (mut store, _folder, host) = with_host();
+        does(&mut store.writer, |tx| hosts::set_silenced(tx, host, Some(at(600).wall), at(1)));
+        assert!(does(&mut store.writer, |tx| go_down(tx, host, None, at(400), "failed", &missed("nas"))).is_some());
+        assert_eq!((waits(&store, 599), waits(&store, 600)), (vec![], vec![Kind::Opened]));
+        does(&mut store.writer, |tx| hosts::set_silenced(tx, host, Some(at(500).wall), at(401)));
+        assert_eq!((waits(&store, 499), waits(&store, 500)), (vec![], vec![Kind::Opened]), "a shorter silence");
+        does(&mut store.writer, |tx| hosts::set_silenced(tx, host, None, at(402)));
+        assert_eq!(waits(&store, 402), [Kind::Opened], "an ended silence");
+    }
+
+    #[test]
+    fn what_began_and_ended_in_a_silence_is_not_told() {
+        let (mut store, _folder, host) = with_host();
+        does(&mut store.writer, |tx| hosts::set_silenced(tx, host, Some(at(600).wall), at(1)));
+        does(&mut store.writer, |tx| go_down(tx, host, None, at(400), "failed", &missed("nas"))).unwrap();
+        let recovery = does(&mut store.writer, |tx| go_up(tx, host, at(599), "heard")).unwrap();
+        assert_eq!((recovery.was, kinds(&store)), (Status::Down, vec![]));
+        let why =
+            |conn: &crate::Connection| Ok(conn.query_row("SELECT state || reason FROM outbox", [], |r| r.get::<_, String>(0))?);
+        assert_eq!(store.reader.read(why).unwrap(), "skippedsilenced");
+    }
+
+    #[test]
+    fn a_silence_after_the_news_lets_only_the_old_message_change() {
+        let (mut store, _folder, host) = with_host();
+        let alert = does(&mut store.writer, |tx| go_down(tx, host, None, at(400), "overdue", &missed("nas"))).unwrap();
+        does(&mut store.writer, |tx| {
+            outbox::mark_sent(tx, &[1], "d-1", channels::PRIMARY, at(401).wall)?;
+            alerts::silence(tx, alert, Some(at(600).wall), at(402))
+        });
+        does(&mut store.writer, |tx| go_up(tx, host, at(500), "heard")).unwrap();
+        assert_eq!(kinds(&store), [Kind::Edited]);
+    }
+
     #[test]
     fn the_first_heartbeat_says_nothing() {
         let (mut store, _folder, host) = with_host();

@@ -6,23 +6,40 @@ mod hub;
 mod ping;
 
 use crate::process::pulsewarden;
+use rustix::process::{Pid, Signal, kill_process};
 use std::path::Path;
+use std::process::Stdio;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+/// How long a command may take: those that ask a hub wait 30 s for it at most.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a command did.
 #[derive(Debug)]
-struct Done {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub struct Done {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
 }
 
-/// Runs `pulsewarden ARGS` in `folder` with these variables.
-fn run(folder: &Path, variables: &[(&str, &str)], args: &[&str]) -> Done {
-    let output = pulsewarden(folder).args(args).envs(variables.iter().copied()).output().expect("the program runs");
+/// Runs `pulsewarden ARGS` in `folder` with these variables. One that does not end, such as a hub that should have refused to
+/// start, is killed.
+pub fn run(folder: &Path, variables: &[(&str, &str)], args: &[&str]) -> Done {
+    let mut command = pulsewarden(folder);
+    command.args(args).envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("the program runs");
+    let (pid, (done, ended)) = (Pid::from_child(&child), channel());
+    std::thread::spawn(move || done.send(child.wait_with_output()));
+    let output = ended.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        let _ = kill_process(pid, Signal::KILL);
+        panic!("{args:?} did not end within {PATIENCE:?}");
+    });
+    let output = output.expect("its output");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it prints text");
     Done { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-fn json(text: &str) -> serde_json::Value {
+pub fn json(text: &str) -> serde_json::Value {
     serde_json::from_str(text).unwrap_or_else(|e| panic!("no JSON ({e}): {text}"))
 }

@@ -2,8 +2,15 @@
 
 #![allow(unreachable_pub, reason = "nothing is reachable from outside a test binary; its parts are shared with the benchmark")]
 
+mod alerts;
+mod api;
+mod bad_input;
 mod cli;
+mod discord_peer;
+mod disk_full;
+mod first_alert;
 mod kill;
 #[path = "../support/process.rs"]
 mod process;
+mod restart;
 mod week;

@@ -23,14 +23,20 @@ pub struct HubProcess {
 impl HubProcess {
     /// Starts the hub in `folder` and returns when it answers healthily.
     pub fn start(folder: &Path, env: &[(&str, &str)]) -> HubProcess {
+        let mut command = pulsewarden(folder);
+        command.arg("serve").envs(env.iter().copied());
+        HubProcess::start_by(command, folder, |_| folder.join("data"))
+    }
+
+    /// Starts the hub in `folder` by another command whose process it becomes; `data` is where its data folder is seen from here.
+    pub fn start_by(mut command: Command, folder: &Path, data: impl Fn(&Child) -> PathBuf) -> HubProcess {
         let began = stopwatch();
         drop(std::fs::remove_file(folder.join("data/hub.json")));
         let log = OpenOptions::new().create(true).append(true).open(folder.join("log")).expect("a log file");
         let output = OpenOptions::new().create(true).append(true).open(folder.join("out")).expect("a file for what it prints");
-        let mut command = pulsewarden(folder);
-        command.arg("serve").envs(env.iter().copied()).stdout(output).stderr(log);
-        let mut child = command.spawn().expect("the hub starts");
-        let address = wait_for(PATIENCE, || address_in(folder, &mut child)).expect("the hub says where it listens");
+        let mut child = command.stdout(output).stderr(log).spawn().expect("the hub starts");
+        let address =
+            wait_for(PATIENCE, || address_in(folder, &data(&child), &mut child)).expect("the hub says where it listens");
         wait_for(PATIENCE, || is_healthy(&address).then_some(())).expect("the hub answers");
         HubProcess { child, address, started_in: stopwatch() - began, folder: folder.to_path_buf() }
     }
@@ -80,12 +86,12 @@ pub fn pulsewarden(folder: &Path) -> Command {
     command
 }
 
-fn address_in(folder: &Path, child: &mut Child) -> Option<String> {
+fn address_in(folder: &Path, data: &Path, child: &mut Child) -> Option<String> {
     if let Ok(Some(status)) = child.try_wait() {
         let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
         panic!("the hub ended at its start with {status}: {log}");
     }
-    let text = std::fs::read_to_string(folder.join("data/hub.json")).ok()?;
+    let text = std::fs::read_to_string(data.join("hub.json")).ok()?;
     let hub: serde_json::Value = serde_json::from_str(&text).ok()?;
     Some(hub["url"].as_str()?.trim_start_matches("http://").trim_end_matches('/').to_owned())
 }
@@ -150,7 +156,7 @@ impl Client {
     /// Sends one request and reads its whole answer.
     pub fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Answer> {
         let done = self.exchange(method, path, headers, body);
-        if done.is_err() {
+        if !done.as_ref().is_ok_and(|answer| answer.header("connection") != Some("close")) {
             self.stream = None;
         }
         done

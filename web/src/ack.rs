@@ -8,7 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actors::hub::HubError;
 use actors::link::{LinkError, open_ack};
-use store::alerts::Alert;
+use store::alerts::{Acknowledged, Alert};
 
 pub use actors::link::ack_link;
 
@@ -30,7 +30,7 @@ pub(crate) async fn show(state: web::Data<WebState>, req: HttpRequest) -> Result
         Err(worthless) => return Ok(worthless),
     };
     let facts = facts(&alert);
-    Ok(match &alert.acknowledged {
+    Ok(match in_force(&state, &alert) {
         _ if !alert.is_open() => page(StatusCode::OK, "This alert has ended", &facts),
         Some(known) => {
             let who = escape(&known.by);
@@ -65,7 +65,7 @@ pub(crate) async fn acknowledge(state: web::Data<WebState>, req: HttpRequest) ->
     if !alert.is_open() {
         return Ok(page(StatusCode::OK, "This alert has ended", &facts));
     }
-    if alert.acknowledged.is_some() {
+    if in_force(&state, &alert).is_some() {
         return Ok(page(StatusCode::OK, "Already acknowledged", &facts));
     }
     match state.hub.acknowledge(alert.id, BY_LINK.to_owned(), None, None).await {
@@ -87,6 +87,12 @@ async fn linked(state: &WebState, req: &HttpRequest) -> Result<Result<Alert, Htt
         Err(LinkError::Forged) => return Ok(Err(unknown())),
     };
     Ok(alerts::find(state, id).await?.ok_or_else(unknown))
+}
+
+/// The acknowledgement, if it has not expired: after that the link may give another.
+fn in_force<'a>(state: &WebState, alert: &'a Alert) -> Option<&'a Acknowledged> {
+    let now = state.hub.now().wall;
+    alert.acknowledged.as_ref().filter(|known| known.expires_at.is_none_or(|at| at > now))
 }
 
 fn unknown() -> HttpResponse {

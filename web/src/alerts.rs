@@ -24,8 +24,10 @@ use utoipa::ToSchema;
 const BY_MAX_CHARS: usize = 100;
 /// Longest note.
 const NOTE_MAX_CHARS: usize = 1_000;
-/// Shortest and longest acknowledgement or silence: 1 s to 30 d.
+/// Shortest and longest acknowledgement: 1 s to 30 d.
 const LENGTH_S: RangeInclusive<u32> = 1..=30 * 86_400;
+/// Shortest and longest silence: 30 d, and 0 ends it.
+const SILENCE_S: RangeInclusive<u32> = 0..=30 * 86_400;
 
 /// Who knows of an incident; everything may be left out, the body too.
 #[derive(Default, Deserialize, ToSchema)]
@@ -46,7 +48,7 @@ pub struct Acknowledge {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Silence {
-    /// 1 s to 30 d.
+    /// At most 30 d; 0 ends the silence.
     #[serde(rename = "for")]
     #[schema(value_type = SecondsText)]
     length: Seconds,
@@ -133,12 +135,12 @@ pub(crate) async fn acknowledge(
         None => who.who.to_string(),
     };
     let note = said.note.as_deref().map(|note| body::plain_text("note", note, NOTE_MAX_CHARS)).transpose()?;
-    let for_ms = said.expires_in.as_ref().map(|length| milliseconds("expires_in", length)).transpose()?;
+    let for_ms = said.expires_in.as_ref().map(|length| milliseconds("expires_in", length, LENGTH_S)).transpose()?;
     let alert = state.hub.acknowledge(number(&req, "alert")?, by, note, for_ms).await?;
     Ok(HttpResponse::Ok().json(AlertView::of(alert)))
 }
 
-/// Tells nobody about an alert and its host for a while.
+/// Tells nobody about an alert and its host for a while; 0 ends the silence.
 ///
 /// # Errors
 /// Wrong fields, an unknown alert, one that has ended, or the store.
@@ -146,13 +148,13 @@ pub(crate) async fn acknowledge(
     params(("id" = i64, Path, description = "Number of the alert")), request_body = Silence,
     responses((status = 200, body = AlertView)))]
 pub(crate) async fn silence(state: web::Data<WebState>, req: HttpRequest, said: Json<Silence>) -> Result<HttpResponse, ApiError> {
-    let for_ms = milliseconds("for", &said.value.length)?;
+    let for_ms = milliseconds("for", &said.value.length, SILENCE_S)?;
     let alert = state.hub.silence(number(&req, "alert")?, for_ms).await?;
     Ok(HttpResponse::Ok().json(AlertView::of(alert)))
 }
 
-fn milliseconds(field: &str, length: &Seconds) -> Result<i64, ApiError> {
-    Ok(i64::from(length.within(field, LENGTH_S)?) * 1_000)
+fn milliseconds(field: &str, length: &Seconds, range: RangeInclusive<u32>) -> Result<i64, ApiError> {
+    Ok(i64::from(length.within(field, range)?) * 1_000)
 }
 
 /// The alert with this number.

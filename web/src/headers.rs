@@ -61,9 +61,14 @@ fn too_long(req: &ServiceRequest) -> Option<ApiError> {
     if uri_bytes(req.uri()) > limits.url_bytes {
         return Some(url_too_long(limits.url_bytes));
     }
-    let bytes: usize = req.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    (bytes > limits.header_bytes).then(|| {
-        let message = format!("the headers may have at most {} bytes", limits.header_bytes);
+    headers_too_large(req.headers(), limits.header_bytes)
+}
+
+/// 431, if the header fields have more than `limit` bytes together.
+pub(crate) fn headers_too_large(headers: &HeaderMap, limit: usize) -> Option<ApiError> {
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    (bytes > limit).then(|| {
+        let message = format!("the headers may have at most {limit} bytes");
         ApiError::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", message)
     })
 }

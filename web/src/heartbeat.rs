@@ -83,6 +83,9 @@ async fn hear(state: &WebState, req: &HttpRequest, payload: &mut Payload) -> Res
     if headers::uri_bytes(req.uri()) > state.limits.url_bytes {
         return Err(headers::url_too_long(state.limits.url_bytes));
     }
+    if let Some(refused) = headers::headers_too_large(req.headers(), state.limits.header_bytes) {
+        return Err(refused);
+    }
     let (host_id, part) = target(req.match_info().unprocessed());
     let said = Said::of(req.query_string());
     let token = said.token.or_else(|| bearer(req).map(Cow::Borrowed)).unwrap_or_default();

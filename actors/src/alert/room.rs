@@ -27,6 +27,9 @@ const STAND_BACK_MS: i64 = 500;
 /// A webhook that refused a message and yet exists is tried once more after this long.
 const SUSPECT_MS: i64 = 60_000;
 
+/// Who waits for his turn looks this often whether the hub stops.
+const DRAIN_LOOK_MS: i64 = 250;
+
 /// What all rooms use.
 pub(super) struct Shop {
     pub(super) db: Db,
@@ -124,8 +127,10 @@ impl Shop {
         let (body, named) = letter.body(Form::Full);
         let (rows, _) = plan.split(named);
         self.mark_sending(&rows, reason).await?;
-        let sent = self.send(room, plan, &letter, body, named).await;
-        self.settle(room, plan, rows, sent).await;
+        match self.send(room, plan, &letter, body, named).await {
+            Some(sent) => self.settle(room, plan, rows, sent).await,
+            None => self.insist("put back", move |tx| outbox::put_back(tx, &rows)).await,
+        }
         Ok(())
     }
 
@@ -148,37 +153,46 @@ impl Shop {
     }
 
     /// Sends the letter, in a smaller form if the other side refuses a larger one, as a new message if the old one is gone.
-    async fn send(&self, room: &mut Room, plan: &Plan, letter: &Letter, body: serde_json::Value, named: usize) -> Sent {
+    /// `None` when the hub stops and nothing is there: not sent yet, or refused.
+    async fn send(&self, room: &mut Room, plan: &Plan, letter: &Letter, body: serde_json::Value, named: usize) -> Option<Sent> {
         let (mut body, mut named, mut form) = (body, named, Form::Full);
         let mut old = plan.old.as_ref().map(|old| old.remote_id.as_str());
         let mut attempts = Vec::new();
         loop {
-            self.take_turn(room).await;
+            if !self.take_turn(room).await {
+                return None;
+            }
             let reply = match old {
                 Some(remote_id) => self.deliver.edit(&room.channel.url, remote_id, body).await,
                 None => self.deliver.post(&room.channel.url, body).await,
             };
             attempts.push(self.note(room, &reply));
-            let Outcome::Refused { kind, .. } = &reply.outcome else { return Sent { outcome: reply.outcome, attempts, named } };
+            let Outcome::Refused { kind, .. } = &reply.outcome else {
+                return Some(Sent { outcome: reply.outcome, attempts, named });
+            };
             match (kind, form) {
                 (Refusal::Gone, _) if old.is_some() => (old, form) = (None, Form::Full),
                 (Refusal::Filtered, Form::Full) => form = Form::Unquoted,
                 (Refusal::Message, Form::Full) | (Refusal::Message | Refusal::Filtered, Form::Unquoted) => form = Form::Minimal,
-                _ => return Sent { outcome: reply.outcome, attempts, named },
+                _ => return Some(Sent { outcome: reply.outcome, attempts, named }),
             }
             (body, named) = letter.body(form);
         }
     }
 
-    /// Waits until the channel may be called, and counts the call.
-    async fn take_turn(&self, room: &mut Room) {
+    /// Waits until the channel may be called, and counts the call. `false` when the hub stops: it is not to be called.
+    async fn take_turn(&self, room: &mut Room) -> bool {
         loop {
+            if self.draining.get() {
+                return false;
+            }
             let now = self.clock.steady();
             let wait_ms = self.ready_at(room, now).since_ms(now);
             if wait_ms <= 0 {
-                return room.pace.call(now);
+                room.pace.call(now);
+                return true;
             }
-            tokio::time::sleep(millis(wait_ms)).await;
+            tokio::time::sleep(millis(wait_ms.min(DRAIN_LOOK_MS))).await;
         }
     }
 
@@ -253,7 +267,10 @@ impl Shop {
         if room.suspect {
             return self.stop(room, done, error).await;
         }
-        self.take_turn(room).await;
+        if !self.take_turn(room).await {
+            let next = done.now.steady;
+            return self.insist("mark retry", move |tx| done.retry(tx, next, &error, false)).await;
+        }
         let probe = self.deliver.probe(&room.channel.url).await;
         done.attempts.push(self.note(room, &probe));
         done.now = self.clock.now();

@@ -9,7 +9,7 @@ use store::{channels, outbox};
 /// A notice that waits longer than this makes the alerts unhealthy.
 const WAITING_OLD_MS: i64 = 300_000;
 
-/// How each channel is.
+/// How each channel is that is enabled and has a URL.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Result<Vec<ChannelStatus>, DbError>")]
 pub struct Status;
@@ -58,13 +58,14 @@ impl Handler<Status> for AlertActor {
 
     fn handle(&mut self, _: Status, _: &mut Context<Self>) -> Self::Result {
         let (db, now) = (self.db.clone(), self.clock.now().wall);
-        Box::pin(async move { db.read(move |conn| statuses(conn, now)).await })
+        let with_url: Vec<i64> = self.channels.channels().into_iter().map(|channel| channel.id).collect();
+        Box::pin(async move { db.read(move |conn| statuses(conn, &with_url, now)).await })
     }
 }
 
-fn statuses(conn: &store::Connection, now: Wall) -> Result<Vec<ChannelStatus>, store::StoreError> {
+fn statuses(conn: &store::Connection, with_url: &[i64], now: Wall) -> Result<Vec<ChannelStatus>, store::StoreError> {
     let mut all = Vec::new();
-    for channel in channels::list(conn)? {
+    for channel in channels::list(conn)?.into_iter().filter(|channel| channel.enabled && with_url.contains(&channel.id)) {
         let counts = outbox::counts(conn, Some(channel.id))?;
         all.push(ChannelStatus {
             id: channel.id,

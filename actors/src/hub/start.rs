@@ -161,19 +161,21 @@ fn recover(writer: &mut Writer, clock: &Clock, business: &BusinessHours) -> Resu
     let now = clock.now();
     // A store without a sign of life was filled by a tool: nobody has listened for any of its hosts yet. And a machine without
     // a clock of its own may say that no time has passed: the absence is noted all the same.
-    let away = mark.map_or(Steady(0), |m| m.now.steady);
+    let away = mark.as_ref().map_or(Steady(0), |m| m.now.steady);
     let until = now.steady.max(away.plus_ms(1));
-    log::info!(
-        "nobody listened from {} to {}: deadlines inside or after that are pushed",
-        now.wall_at(away).rfc3339(),
-        now.wall.rfc3339()
-    );
-    let window = DeafWindow { from: away, to: until, reason: "the hub was not running".into(), created_at: now.wall };
-    let restarted = |tx: &store::Transaction<'_>| {
-        resolve_not_monitored(tx, now)?;
-        alive::append_deaf(tx, &window)
-    };
-    writer.transact(restarted).map_err(|e| e.error)?;
+    if mark.is_some() || !hosts.is_empty() {
+        let ms = until.since_ms(away);
+        log::info!(
+            "nobody listened {}: deadlines inside or after that are pushed",
+            mark.map_or("yet".into(), |_| format!("for {ms} ms"))
+        );
+        let window = DeafWindow { from: away, to: until, reason: "the hub was not running".into(), created_at: now.wall };
+        let restarted = |tx: &store::Transaction<'_>| {
+            resolve_not_monitored(tx, now)?;
+            alive::append_deaf(tx, &window)
+        };
+        writer.transact(restarted).map_err(|e| e.error)?;
+    }
     let deaf = alive::deaf_since(writer.conn(), Steady(i64::MIN))?.into_iter().map(|w| (w.from, w.to)).collect();
     Ok(Recovered { until, newest_beat, hosts, deaf })
 }

@@ -396,7 +396,7 @@ fn an_incident_about_the_watching_itself_ends_with_a_restart() {
     });
     life(&folder, 60, async |w| {
         w.at(62).await;
-        let open = w.running.hub.db().read(|c| store::alerts::count_open(c)).await.unwrap();
+        let open = w.running.hub.db().read(store::alerts::count_open).await.unwrap();
         assert_eq!(open, 0);
     });
 }

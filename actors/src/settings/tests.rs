@@ -98,6 +98,48 @@ fn what_another_key_sealed_is_told_and_left_out() {
     assert_eq!(names(&again), [(1, PRIMARY.into(), Source::Environment)]);
 }
 
+fn waiting(store: &Store, channel: i64) -> Vec<(i64, store::outbox::Kind)> {
+    let items = store.reader.read(|conn| store::outbox::waiting(conn, channel, domain::time::Steady(99), 9)).unwrap();
+    items.into_iter().map(|item| (item.alert.id, item.kind)).collect()
+}
+
+fn incident(store: &mut Store, message: &str) -> i64 {
+    let incident = domain::incident::NewIncident {
+        alert_type: domain::incident::AlertType::SystemError,
+        severity: domain::host::Severity::Warning,
+        message: message.into(),
+        facts: serde_json::from_value(serde_json::json!({"cause": {"kind": "hub"}, "detected_at": Wall(1)})).unwrap(),
+    };
+    let now = domain::time::Now { wall: Wall(1), steady: domain::time::Steady(1) };
+    store.writer.transact(|tx| store::alerts::open(tx, None, &incident, now)).unwrap().0
+}
+
+#[test]
+fn the_first_webhook_is_told_of_what_is_open_already_and_only_once() {
+    let (mut store, _folder) = opened();
+    let settings = load(&mut store, vec![], vec![]).unwrap();
+    let (open, over) = (incident(&mut store, "open"), incident(&mut store, "over"));
+    let now = domain::time::Now { wall: Wall(2), steady: domain::time::Steady(2) };
+    store.writer.transact(|tx| store::alerts::resolve(tx, over, "over", now)).unwrap();
+    write(&mut store, &settings, &[(PRIMARY, ONE), ("ops", TWO)]);
+    let told = [(open, store::outbox::Kind::Opened)];
+    assert_eq!((waiting(&store, 1), waiting(&store, 2)), (told.to_vec(), told.to_vec()));
+    write(&mut store, &settings, &[(PRIMARY, TWO), ("ops", TWO)]);
+    load(&mut store, vec![], vec![]).unwrap();
+    assert_eq!(waiting(&store, 1), told);
+}
+
+#[test]
+fn what_waits_for_a_webhook_that_goes_is_skipped_and_told_when_it_is_back() {
+    let (mut store, _folder) = opened();
+    load(&mut store, vec![pair(PRIMARY, ONE)], vec![]).unwrap();
+    let open = incident(&mut store, "open");
+    load(&mut store, vec![], vec![]).unwrap();
+    assert_eq!(waiting(&store, 1), []);
+    load(&mut store, vec![pair(PRIMARY, ONE)], vec![]).unwrap();
+    assert_eq!(waiting(&store, 1), [(open, store::outbox::Kind::Opened)]);
+}
+
 #[test]
 fn an_older_answer_does_not_replace_a_newer_one() {
     let (mut store, _folder) = opened();

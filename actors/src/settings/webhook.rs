@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use store::channels::{self, ChannelEdit};
 use store::seal::Keyring;
-use store::{Connection, StoreError, Transaction};
+use store::{Connection, StoreError, Transaction, outbox};
 
 const PURPOSE: &str = "webhook url";
 const NAME_MAX_CHARS: usize = 64;
@@ -166,7 +166,11 @@ pub(super) fn sync(tx: &Transaction<'_>, webhooks: &[Webhook], keyring: &Keyring
         }
         let sealed = (webhook.source == Source::Database).then(|| keyring.seal(PURPOSE, webhook.url.as_bytes()));
         let edit = ChannelEdit { id: row.map(|row| row.id), name: &webhook.name, url_sealed: sealed.as_deref(), enabled: true };
-        channels::upsert(tx, &edit, at)?;
+        let id = channels::upsert(tx, &edit, at)?;
+        if row.is_none_or(|row| !row.enabled) {
+            // People who set their first webhook in the middle of an outage hear of it.
+            outbox::catch_up(tx, id, at)?;
+        }
     }
     Ok(())
 }

@@ -131,3 +131,36 @@ fn the_api_description_needs_no_hub() {
     assert!(json(&done.out)["paths"]["/api/v1/hosts"].is_object());
     assert!(!folder.path().join("data").exists());
 }
+
+#[test]
+fn what_a_killed_hub_left_behind_is_told_no_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    HubProcess::start(here, &[]).kill();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let left = serde_json::json!({"url": format!("http://{}", listener.local_addr().expect("an address")), "pid": 1}).to_string();
+    fs::write(here.join("data/hub.json"), left).expect("a file");
+    listener.set_nonblocking(true).expect("a listener");
+    for variables in [&[][..], &[("API_KEY", "0123456789abcdef0123456789abcdef")]] {
+        let done = run(here, variables, &["host", "list"]);
+        assert!(done.code == Some(4) && done.err.contains("no hub runs here"), "{done:?}");
+    }
+    assert!(listener.accept().is_err(), "somebody called");
+}
+
+#[test]
+fn a_key_that_does_not_fit_the_database_stops_the_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    assert_eq!(HubProcess::start(here, &[]).terminate(), Some(0));
+    let (key, away) = (here.join("data/secret.key"), here.join("data/away"));
+    fs::rename(&key, &away).expect("a key");
+    let other = [("API_PORT", "0"), ("API_SECRET_KEY", "another-secret-of-thirty-two-bytes")];
+    for variables in [&other[..1], &other] {
+        let done = run(here, variables, &["serve"]);
+        assert!(done.code == Some(1) && done.err.contains("secret.key") && done.err.contains("API_SECRET_KEY"), "{done:?}");
+        assert!(!key.exists(), "no key is made in the place of the right one");
+    }
+    fs::rename(&away, &key).expect("the key");
+    assert_eq!(HubProcess::start(here, &[]).terminate(), Some(0));
+}

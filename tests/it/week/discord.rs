@@ -19,7 +19,6 @@ struct Inner {
 /// One accepted call.
 #[derive(Clone)]
 pub struct Sent {
-    pub id: usize,
     pub edit_of: Option<usize>,
     pub body: Value,
 }
@@ -47,7 +46,7 @@ impl Memory {
             return Reply { outcome, status: None, pause_ms: 0 };
         }
         let id = inner.sent.len() + 1;
-        inner.sent.push(Sent { id, edit_of, body });
+        inner.sent.push(Sent { edit_of, body });
         let outcome = if edit_of.is_some() { Outcome::Edited } else { Outcome::Delivered { remote_id: id.to_string() } };
         Reply { outcome, status: Some(200), pause_ms: 0 }
     }

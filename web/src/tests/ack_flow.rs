@@ -31,6 +31,18 @@ async fn looking_changes_nothing_and_the_button_acknowledges() {
 }
 
 #[actix_web::test]
+async fn an_expired_acknowledgement_can_be_given_again() {
+    let bed = Bed::new().await;
+    let alert = bed.alert("web-01").await;
+    let path = path(&bed, alert, 60_000);
+    bed.state.hub.acknowledge(alert, "Ada".into(), None, Some(0)).await.unwrap();
+    assert!(bed.send(from(Method::GET, &path)).await.text.contains("<button"));
+    let done = bed.send(from(Method::POST, &path)).await;
+    assert!(done.text.contains("<h1>Acknowledged</h1>"), "{}", done.text);
+    assert_eq!(bed.get(&format!("/api/v1/alerts/{alert}")).await.json()["acknowledged_by"], "link in the message");
+}
+
+#[actix_web::test]
 async fn expired_forged_and_dangling_links_are_clear_pages() {
     let bed = Bed::new().await;
     let alert = bed.alert("web-01").await;

@@ -58,7 +58,9 @@ async fn a_silence_reaches_the_host_and_needs_a_length() {
     let path = format!("/api/v1/alerts/{}/silence", bed.alert("web-01").await);
     assert!(bed.post(&path, json!({"for": "2h"})).await.json()["silenced_until"].is_string());
     assert!(bed.get("/api/v1/hosts/web-01").await.json()["silenced_until"].is_string());
-    for body in [json!({}), json!({"for": "0"}), json!({"for": "soon"})] {
+    assert_eq!(bed.post(&path, json!({"for": 0})).await.json()["silenced_until"], Value::Null, "0 ends it");
+    assert_eq!(bed.get("/api/v1/hosts/web-01").await.json()["silenced_until"], Value::Null);
+    for body in [json!({}), json!({"for": "31d"}), json!({"for": "soon"})] {
         assert_eq!(bed.post(&path, body).await.field(), "for");
     }
 }

@@ -125,6 +125,22 @@ fn a_drain_waits_for_the_call_in_flight_and_begins_nothing_new() {
 }
 
 #[test]
+fn a_disabled_channel_is_not_in_the_status() {
+    in_town(2, |town| async move {
+        town.peer.for_channel(2, Do::Down);
+        town.down(1).await;
+        town.pass(1_000).await;
+        assert_eq!(town.status().await.len(), 2);
+        town.disable_channel(2).await;
+        let status = town.status().await;
+        assert_eq!(status.iter().map(|channel| (channel.id, channel.waiting)).collect::<Vec<_>>(), [(1, 0)]);
+        town.pass(600_000).await;
+        assert!(town.peer.told_to(2).is_empty());
+        town
+    });
+}
+
+#[test]
 fn health_says_what_waits_and_turns_bad_after_five_minutes() {
     in_town(1, |town| async move {
         town.peer.for_channel(1, Do::Down);

@@ -114,10 +114,19 @@ impl Town {
 
     /// Somebody sets the channel's URL again.
     pub(super) async fn change_channel(&self, channel: i64) {
+        self.edit_channel(channel, true).await;
+    }
+
+    /// Somebody takes the channel's URL away.
+    pub(super) async fn disable_channel(&self, channel: i64) {
+        self.edit_channel(channel, false).await;
+    }
+
+    async fn edit_channel(&self, channel: i64, enabled: bool) {
         let at = self.clock.now().wall;
         let edit = move |tx: &Transaction<'_>| {
             let name = format!("channel {channel}");
-            channels::upsert(tx, &ChannelEdit { id: Some(channel), name: &name, url_sealed: None, enabled: true }, at).map(drop)
+            channels::upsert(tx, &ChannelEdit { id: Some(channel), name: &name, url_sealed: None, enabled }, at).map(drop)
         };
         self.change(edit).await;
     }

@@ -1,11 +1,7 @@
 //! The alert rooms over real sockets, against the fake Discord in every mode.
 
-#![allow(unreachable_pub, reason = "nothing is reachable from outside a test binary; the peer is shared with others")]
-
-mod discord_peer;
-
+use crate::discord_peer::{Limit, Mode, Peer, Rude, TOKEN};
 use actors::alert::discord::{AllowedHosts, Deliver, Discord, Outcome, Refusal, Reply, Scope, Waits, WebhookUrl};
-use discord_peer::{Limit, Mode, Peer, Rude, TOKEN};
 use domain::host::Severity;
 use domain::incident::{AlertType, Cause, Facts};
 use domain::notice::{self, Acknowledged, Form, Incident, Telling};
@@ -310,7 +306,7 @@ async fn the_peer_itself_notices_what_discord_would_refuse() {
 /// A store, its writer and the alert actor over real sockets.
 mod room {
     use super::WAITS;
-    use super::discord_peer::{Mode, Peer};
+    use crate::discord_peer::{Mode, Peer};
     use actors::alert::discord::{AllowedHosts, WebhookUrl};
     use actors::alert::text::Texts;
     use actors::alert::{AlertActor, AlertParts, Channel, Drain, SendTest, Status};

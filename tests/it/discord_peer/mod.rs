@@ -3,8 +3,6 @@
 //!
 //! It runs on a thread of its own, so that blocking tests can use it too. A front before the server breaks connections.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
-
 mod front;
 mod rules;
 mod server;
@@ -14,12 +12,13 @@ use serde_json::Value;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 use tokio::sync::{broadcast, oneshot};
 
 /// The token in every URL of the peer: no log line or error may ever hold it.
 pub const TOKEN: &str = "pEeR-sEcReT_0123456789abcdefghijklmnopqrstuvwxyz";
-/// The first webhook's id.
-pub const WEBHOOK: u64 = 1_234_567_890;
+/// The webhook's id.
+const WEBHOOK: u64 = 1_234_567_890;
 
 /// How the peer answers.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,6 +84,8 @@ pub struct Message {
     pub body: Value,
     /// The bodies it had before.
     pub before: Vec<Value>,
+    /// When it arrived, since the epoch.
+    pub arrived: Duration,
 }
 
 impl Message {
@@ -147,12 +148,7 @@ impl Peer {
 
     /// The webhook's URL.
     pub fn url(&self) -> String {
-        self.url_of(WEBHOOK)
-    }
-
-    /// The URL of another webhook of the same peer.
-    pub fn url_of(&self, webhook: u64) -> String {
-        format!("{}/api/webhooks/{webhook}/{TOKEN}", self.origin())
+        format!("{}/api/webhooks/{WEBHOOK}/{TOKEN}", self.origin())
     }
 
     /// What the operator has to allow: `http://127.0.0.1:PORT`.
@@ -189,11 +185,6 @@ impl Peer {
         self.shared.state().seen.clone()
     }
 
-    /// Somebody deletes every message.
-    pub fn forget(&self) {
-        self.shared.state().messages.clear();
-    }
-
     /// What was wrong with what arrived; must be empty.
     pub fn violations(&self) -> Vec<String> {
         self.shared.state().violations.clone()
@@ -203,6 +194,12 @@ impl Peer {
     pub fn has_schema(&self) -> bool {
         self.shared.rules.is_some()
     }
+}
+
+/// The wall clock, since the epoch.
+#[allow(clippy::disallowed_methods, reason = "outside the hub there is only the real clock")]
+fn wall() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is later than 1970")
 }
 
 impl Drop for Peer {

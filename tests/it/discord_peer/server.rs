@@ -1,6 +1,6 @@
 //! The peer's routes: the calls of a webhook, answered as the mode says.
 
-use super::{Limit, Message, Mode, Rude, Seen, Shared, TOKEN};
+use super::{Limit, Message, Mode, Rude, Seen, Shared, TOKEN, wall};
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path, PayloadConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
@@ -34,6 +34,7 @@ pub(super) fn start(shared: Arc<Shared>) -> (actix_web::dev::Server, SocketAddr)
 }
 
 async fn post(req: HttpRequest, shared: Data<Shared>, path: Path<(u64, String)>, body: Bytes) -> HttpResponse {
+    let at = wall();
     let body = arrived(&req, &shared, &body);
     if !req.query_string().split('&').any(|part| part == "wait=true") {
         shared.violation("a POST without wait=true is never confirmed".into());
@@ -43,7 +44,7 @@ async fn post(req: HttpRequest, shared: Data<Shared>, path: Path<(u64, String)>,
         let mut state = shared.state();
         state.ids += 1;
         let id = format!("{}", 1_400_000_000_000_000_000 + state.ids);
-        state.messages.push(Message { id: id.clone(), webhook, body: body.clone(), before: Vec::new() });
+        state.messages.push(Message { id: id.clone(), webhook, body: body.clone(), before: Vec::new(), arrived: at });
         message(&id, webhook, &body)
     };
     answer(&shared, &token, store).await
