@@ -5,8 +5,10 @@ use env_logger::{Builder, Target, fmt::Formatter};
 use log::Record;
 use std::io::{self, Write};
 
-/// Libraries that would write request lines, and with them tokens, at lower levels. `RUST_LOG` may ask for them by name.
-const TALKATIVE: &str = "actix_http=info,actix_server=warn,actix_web=info,awc=info,h2=info,mio=info,rustls=info";
+/// Libraries that would write request lines, and with them tokens, at lower levels, or an error for each stranger who sends
+/// garbage. `RUST_LOG` may ask for them by name.
+const TALKATIVE: &str =
+    "actix_http=info,actix_http::h1::dispatcher=off,actix_server=warn,actix_web=info,awc=info,h2=info,mio=info,rustls=info";
 
 /// Starts logging to standard error; a second start in one process changes nothing.
 pub(super) fn start(filter: &LogFilter, format: LogFormat) {

@@ -19,6 +19,8 @@ use tokio::sync::oneshot;
 const FLUSH_PER_ALIVE: usize = 2_000;
 /// How many heartbeats `hosts.last_seen` may be behind before batches write some of it: what a start must read again.
 const BEHIND_MOST: i64 = 2_000_000;
+/// A failure within this time of the one before is not logged again.
+const QUIET_MS: i64 = 5_000;
 /// Hosts a batch writes when too far behind.
 const FLUSH_PER_BATCH: usize = 64;
 
@@ -310,9 +312,12 @@ fn give_up(
     error: &StoreError,
     certainty: Certainty,
 ) -> Result<(), StoreError> {
-    log::error!("store: a batch of {} was rolled back: {error}", answers.len() + waiting.len());
-    shared.stats.rollbacks.fetch_add(1, Ordering::Relaxed);
-    shared.stats.last_failure.store(shared.clock.steady().0, Ordering::Relaxed);
+    let now = shared.clock.steady().0;
+    let rollbacks = shared.stats.rollbacks.fetch_add(1, Ordering::Relaxed) + 1;
+    let before = shared.stats.last_failure.swap(now, Ordering::Relaxed);
+    // A full disk refuses hundreds of batches a second: said once, then only counted while it lasts.
+    let level = if now - before > QUIET_MS { log::Level::Error } else { log::Level::Debug };
+    log::log!(level, "store: a batch of {} was rolled back ({rollbacks} so far): {error}", answers.len() + waiting.len());
     for answer in answers {
         answer.give(Err(lost(error, certainty)));
     }
