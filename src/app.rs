@@ -124,6 +124,9 @@ pub async fn start(config: Config) -> Result<App, StartError> {
     let listening = running.is_listening().await;
     listening.map_err(|e| StartError::Config(format!("the start could not be stored: {e}")))?;
     write_hub_file(&data, address)?;
+    if running.hub.settings().channels().is_empty() {
+        log::warn!("no webhook is set: nobody is told of anything; set DISCORD_WEBHOOK_URL, or PUT /api/v1/settings/webhook");
+    }
     log::info!("listening on {}, {} hosts watched", url_of(address), running.hub.roster().len());
     Ok(App { running, server, stopping, address, setup_path, config: Arc::new(config), data })
 }
