@@ -156,7 +156,7 @@ CREATE TABLE log_analyses (
     created_at INTEGER NOT NULL
 ) STRICT;
 
--- Runtime settings; secret values are sealed (base64 text).
+-- Runtime settings; secret values are sealed (hexadecimal text).
 CREATE TABLE config (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL,

@@ -42,8 +42,13 @@ pub struct BeatDone {
 impl Beat {
     /// Whether this is nothing but a sign of life of a host that is up and has no run open: one insert.
     pub(super) fn is_plain(&self) -> bool {
+        self.key.is_none() && self.changes_nothing()
+    }
+
+    /// Whether the host's status and run stay as they are.
+    fn changes_nothing(&self) -> bool {
         let pulse = &self.entry.pulse;
-        self.signal.is_success() && self.key.is_none() && pulse.status() == Status::Up && pulse.run_started().is_none()
+        self.signal.is_success() && pulse.status() == Status::Up && pulse.run_started().is_none()
     }
 }
 
@@ -58,8 +63,7 @@ impl Side {
             self.note_unwritten(turn, self.next_id(), &beat.entry);
             return Ok(BeatDone { id, repeated: true });
         }
-        let plain =
-            beat.signal.is_success() && beat.entry.pulse.status() == Status::Up && beat.entry.pulse.run_started().is_none();
+        let plain = beat.changes_nothing();
         let duration_ms = if plain { None } else { self.follow_run(tx, turn, beat)? };
         let id = self.append(tx, turn, beat, duration_ms)?;
         if let Some(key) = &beat.key {
