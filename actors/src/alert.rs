@@ -5,6 +5,7 @@
 
 mod answer;
 mod backoff;
+mod direct;
 pub mod discord;
 mod done;
 mod examples;
@@ -20,6 +21,7 @@ pub mod text;
 mod trial;
 mod webhook;
 
+pub use direct::StoreRefuses;
 pub use status::{ChannelStatus, Status};
 pub use trial::{SendTest, TestDone};
 
@@ -99,8 +101,6 @@ pub struct AlertActor {
     links: LinkSigner,
     texts: Rc<Texts>,
     shop: Option<Rc<Shop>>,
-    /// What was on its way when the last life ended is known to wait again.
-    ready: bool,
     rooms: HashMap<i64, Desk>,
     /// When it looks again because something is due.
     alarm: Option<Steady>,
@@ -127,7 +127,6 @@ impl AlertActor {
             links,
             texts: Rc::new(texts),
             shop: None,
-            ready: false,
             rooms: HashMap::new(),
             alarm: None,
             drained: Vec::new(),
@@ -143,6 +142,8 @@ impl AlertActor {
                 texts: self.texts.clone(),
                 links: self.links.clone(),
                 deliver: (self.deliver)(),
+                recovered: false.into(),
+                trouble: None.into(),
                 draining: false.into(),
                 held_until: None.into(),
             })
@@ -159,7 +160,7 @@ impl AlertActor {
                 if count > 0 {
                     log::warn!("{count} notices were on their way when the hub stopped: they are sent again as possible repeats");
                 }
-                actor.ready = true;
+                actor.shop().recovered.set(true);
                 actor.look(ctx);
             }
             Err(e) => {
@@ -185,7 +186,7 @@ impl AlertActor {
     /// Lets somebody work in every room that is free.
     fn look(&mut self, ctx: &mut Context<Self>) {
         let shop = self.shop();
-        if !self.ready || shop.draining.get() {
+        if !shop.has_work() {
             return;
         }
         let channels = self.channels.channels();
@@ -262,7 +263,7 @@ impl Supervised for AlertActor {
         // Whoever worked in a room is gone with the old life.
         self.rooms.clear();
         self.drained.clear();
-        (self.shop, self.ready, self.alarm) = (None, false, None);
+        (self.shop, self.alarm) = (None, None);
     }
 }
 

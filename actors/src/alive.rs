@@ -3,8 +3,11 @@
 //! A tick that comes more than two seconds late means that nobody was listening: a deaf window. It is stored, and every
 //! watch is told before anything is judged again.
 
+use crate::alert::AlertActor;
+use crate::db::DbError;
 use crate::host::Bench;
 use crate::hosts::{AllDeaf, AllLook, HostsActor};
+use crate::refusal;
 use actix::prelude::*;
 use domain::time::{Now, Steady};
 use std::sync::Arc;
@@ -27,6 +30,7 @@ const KEYS_KEPT_MS: i64 = 24 * 3_600_000;
 pub struct AliveActor {
     bench: Arc<Bench>,
     hosts: Addr<HostsActor>,
+    alerts: Addr<AlertActor>,
     last: Option<Now>,
     ticks: u64,
     writing: bool,
@@ -35,9 +39,9 @@ pub struct AliveActor {
 }
 
 impl AliveActor {
-    /// A pacemaker for `hosts`.
-    pub fn new(bench: Arc<Bench>, hosts: Addr<HostsActor>, lag_most_ms: Arc<AtomicI64>) -> AliveActor {
-        AliveActor { bench, hosts, last: None, ticks: 0, writing: false, lag_most_ms }
+    /// A pacemaker for `hosts`; it tells `alerts` when the store refuses to write.
+    pub fn new(bench: Arc<Bench>, hosts: Addr<HostsActor>, alerts: Addr<AlertActor>, lag_most_ms: Arc<AtomicI64>) -> AliveActor {
+        AliveActor { bench, hosts, alerts, last: None, ticks: 0, writing: false, lag_most_ms }
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
@@ -58,6 +62,7 @@ impl AliveActor {
         } else if self.ticks.is_multiple_of(2) {
             self.write_alive(ctx);
         }
+        refusal::look(&self.bench, &self.alerts, now);
         if self.ticks.is_multiple_of(SWEEP_TICKS) {
             self.sweep(now, ctx);
         }
@@ -92,8 +97,17 @@ impl AliveActor {
             actor.writing = false;
             if let Err(e) = done {
                 log::error!("the sign of life could not be stored: {e}");
+                actor.note_silence_of_the_disk(&e);
             }
         }));
+    }
+
+    /// A disk that does not even answer refuses, too.
+    fn note_silence_of_the_disk(&self, error: &DbError) {
+        let Bench { clock, db, .. } = &*self.bench;
+        if matches!(error, DbError::Unknown(_)) {
+            db.refusals().note(clock.now(), "the disk does not answer".into(), db.beats_stored());
+        }
     }
 
     fn sweep(&mut self, now: Now, ctx: &mut Context<Self>) {

@@ -14,6 +14,7 @@ pub use beat::{Beat, BeatDone};
 
 use crate::clock::{Clock, Mark};
 use crate::gate::{Full, Gate, Permit};
+use crate::refusal::Refusals;
 use crate::roster::HostEntry;
 use crate::supervision::{ChildId, Exit};
 use actix::prelude::*;
@@ -88,6 +89,7 @@ pub(crate) struct Shared {
     news: Arc<Notify>,
     limits: Limits,
     stats: Stats,
+    refusals: Refusals,
 }
 
 #[derive(Default)]
@@ -146,6 +148,7 @@ impl Db {
             news,
             limits,
             stats: Stats { last_commit: AtomicI64::new(now.0), ..Stats::default() },
+            refusals: Refusals::default(),
         }))
     }
 
@@ -257,6 +260,16 @@ impl Db {
     /// What the writer has done.
     pub fn stats(&self) -> &Stats {
         &self.0.stats
+    }
+
+    /// Since when the store refuses to write, if it does.
+    pub(crate) fn refusals(&self) -> &Refusals {
+        &self.0.refusals
+    }
+
+    /// How many heartbeats were stored.
+    pub(crate) fn beats_stored(&self) -> u64 {
+        self.0.stats.beats.load(Ordering::Relaxed)
     }
 
     /// Milliseconds since the last commit returned.

@@ -222,7 +222,8 @@ pub(crate) fn resolve_not_monitored(tx: &Transaction<'_>, now: Now) -> Result<()
     Ok(())
 }
 
-async fn until_stored<F>(bench: &Bench, what: &'static str, make: impl Fn() -> F)
+/// Tries until it is stored: what must be told.
+pub(crate) async fn until_stored<F>(bench: &Bench, what: &'static str, make: impl Fn() -> F)
 where
     F: FnOnce(&Transaction<'_>) -> Result<(), StoreError> + Send + 'static,
 {

@@ -10,6 +10,7 @@ pub mod hosts;
 pub mod hub;
 mod incident;
 pub mod link;
+mod refusal;
 pub mod roster;
 pub mod settings;
 pub mod supervision;

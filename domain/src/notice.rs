@@ -196,6 +196,17 @@ pub fn test(channel: &str, at: Wall) -> Value {
     message(vec![Embed::new("Test: Pulsewarden", BLUE).description(&text).timestamp(at)])
 }
 
+/// The message that goes past the outbox while the database takes no writes: `why` is the store's own word for it.
+pub fn store_refuses(why: &str, since: Wall, at: Wall) -> Value {
+    let text = format!(
+        "The database takes no writes: {}. Heartbeats are refused (503), yet each counts as a sign of life. Hosts that fall \
+         silent now are told when the database writes again. Make room on its volume, or repair it.",
+        plain(why, QUOTE_MAX_UNITS)
+    );
+    let embed = Embed::new("Alert: Database Refuses Writes", RED).description(&text).field("Since", &stamp(since));
+    message(vec![embed.timestamp(at)])
+}
+
 /// The template's text in the full form, the hub's own words in any other.
 fn text_or(telling: &Telling<'_>, incident: &Incident, own: impl FnOnce() -> String) -> String {
     match telling.form {

@@ -3,6 +3,7 @@
 
 use super::answer::{Outcome, Refusal, Reply, Scope};
 use super::backoff::backoff_ms;
+use super::direct::Trouble;
 use super::discord::Deliver;
 use super::done::{Attempt, Done};
 use super::letter::Letter;
@@ -14,8 +15,8 @@ use crate::clock::Clock;
 use crate::db::{Db, DbError};
 use domain::notice::Form;
 use domain::policy::Act;
-use domain::time::Steady;
-use std::cell::Cell;
+use domain::time::{Steady, Wall};
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 use store::{StoreError, Transaction, outbox};
@@ -37,6 +38,10 @@ pub(super) struct Shop {
     pub(super) texts: Rc<Texts>,
     pub(super) links: LinkSigner,
     pub(super) deliver: Rc<dyn Deliver>,
+    /// What was on its way when the last life ended is known to wait again.
+    pub(super) recovered: Cell<bool>,
+    /// The store refuses to write, which people are told past it.
+    pub(super) trouble: RefCell<Option<Trouble>>,
     /// Nothing new is begun.
     pub(super) draining: Cell<bool>,
     /// The other side asked everybody to wait until then.
@@ -46,6 +51,8 @@ pub(super) struct Shop {
 /// What is known of a channel beyond its rows; it may be forgotten at any time.
 pub(super) struct Room {
     pub(super) channel: Channel,
+    /// Since when the store refused to write, as it was last told here.
+    pub(super) trouble_told: Option<Wall>,
     pace: Pace,
     /// Failures of the channel as a whole since something last arrived.
     failures: u32,
@@ -57,7 +64,7 @@ pub(super) struct Room {
 
 impl Room {
     pub(super) fn new(channel: Channel) -> Room {
-        Room { channel, pace: Pace::default(), failures: 0, suspect: false, retry_at: None }
+        Room { channel, trouble_told: None, pace: Pace::default(), failures: 0, suspect: false, retry_at: None }
     }
 
     /// The first instant at which the channel may be called.
@@ -65,7 +72,12 @@ impl Room {
         self.pace.ready_at(now)
     }
 
-    fn arrived(&mut self) {
+    /// Failures of the channel as a whole since something last arrived.
+    pub(super) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    pub(super) fn arrived(&mut self) {
         (self.failures, self.suspect) = (0, false);
     }
 
@@ -95,7 +107,18 @@ pub(super) async fn work(shop: Rc<Shop>, mut room: Room) -> (Room, Option<Steady
             return (room, Some(ready));
         }
         let id = room.channel.id;
-        let done = match shop.db.read(move |conn| plan::read(conn, id, now)).await {
+        let next = shop.db.read(move |conn| plan::read(conn, id, now)).await;
+        if matches!(next, Ok(Next::Stopped)) {
+            return (room, None);
+        }
+        if let Some(trouble) = shop.untold_trouble(&room) {
+            shop.tell_trouble(&mut room, trouble).await;
+            continue;
+        }
+        if !shop.recovered.get() {
+            return (room, None);
+        }
+        let done = match next {
             Ok(Next::Stopped) => return (room, None),
             Ok(Next::Wait(due)) => {
                 let wake = room.wake_at(due, now.steady);
@@ -126,16 +149,16 @@ impl Shop {
         };
         let (body, named) = letter.body(Form::Full);
         let (rows, _) = plan.split(named);
-        self.mark_sending(&rows, reason).await?;
+        self.mark_sending(room, &rows, reason).await?;
         match self.send(room, plan, &letter, body, named).await {
             Some(sent) => self.settle(room, plan, rows, sent).await,
-            None => self.insist("put back", move |tx| outbox::put_back(tx, &rows)).await,
+            None => self.insist(room, "put back", move |tx| outbox::put_back(tx, &rows)).await,
         }
         Ok(())
     }
 
     /// Commits that these rows are on their way; all of them or none.
-    async fn mark_sending(&self, rows: &[i64], reason: &'static str) -> Result<(), DbError> {
+    async fn mark_sending(&self, room: &mut Room, rows: &[i64], reason: &'static str) -> Result<(), DbError> {
         let ids = rows.to_vec();
         let marked = self.db.write("mark sending", move |tx| {
             let marked = outbox::mark_sending(tx, &ids, reason)?;
@@ -147,7 +170,7 @@ impl Shop {
             // They may be marked, and certainly nothing was sent.
             let (ids, now) = (rows.to_vec(), self.clock.steady());
             let back = move |tx: &Transaction<'_>| outbox::mark_retry(tx, &ids, now, "not sent: the store did not answer", false);
-            self.insist("unmark sending", back).await;
+            self.insist(room, "unmark sending", back).await;
         }
         Err(e)
     }
@@ -181,7 +204,7 @@ impl Shop {
     }
 
     /// Waits until the channel may be called, and counts the call. `false` when the hub stops: it is not to be called.
-    async fn take_turn(&self, room: &mut Room) -> bool {
+    pub(super) async fn take_turn(&self, room: &mut Room) -> bool {
         loop {
             if self.draining.get() {
                 return false;
@@ -197,7 +220,7 @@ impl Shop {
     }
 
     /// What an answer says about the next call, and the line about it in the delivery log.
-    fn note(&self, room: &mut Room, reply: &Reply) -> Attempt {
+    pub(super) fn note(&self, room: &mut Room, reply: &Reply) -> Attempt {
         let now = self.clock.now();
         if reply.pause_ms > 0 {
             room.pace.hold(later(now.steady, reply.pause_ms));
@@ -213,11 +236,11 @@ impl Shop {
                 room.arrived();
                 let old = plan.old.as_ref().map(|old| old.rows.clone()).unwrap_or_default();
                 let (told, left) = plan.split(sent.named);
-                self.insist("mark sent", move |tx| done.sent(tx, &[&told[..], &old].concat(), &left, &remote_id)).await;
+                self.insist(room, "mark sent", move |tx| done.sent(tx, &[&told[..], &old].concat(), &left, &remote_id)).await;
             }
             Outcome::Edited => {
                 room.arrived();
-                self.insist("mark edited", move |tx| done.edited(tx)).await;
+                self.insist(room, "mark edited", move |tx| done.edited(tx)).await;
             }
             Outcome::Retry { after_ms, error, scope, ambiguous } => {
                 let next = self.put_off(room, plan, &done.rows, after_ms, scope, now.steady);
@@ -227,12 +250,12 @@ impl Shop {
                     done.rows.len(),
                     next.since_ms(now.steady)
                 );
-                self.insist("mark retry", move |tx| done.retry(tx, next, &error, ambiguous)).await;
+                self.insist(room, "mark retry", move |tx| done.retry(tx, next, &error, ambiguous)).await;
             }
             Outcome::Refused { kind: Refusal::Channel, error } => self.channel_refused(room, plan, done, error).await,
             Outcome::Refused { error, .. } => {
                 log::error!("channel {}: refused in every form, given up: {error}", room.channel.name);
-                self.insist("mark refused", move |tx| done.refused(tx, &error)).await;
+                self.insist(room, "mark refused", move |tx| done.refused(tx, &error)).await;
             }
         }
     }
@@ -253,7 +276,7 @@ impl Shop {
         next
     }
 
-    fn hold(&self, room: &mut Room, scope: Scope, until: Steady) -> Steady {
+    pub(super) fn hold(&self, room: &mut Room, scope: Scope, until: Steady) -> Steady {
         room.failures = room.failures.saturating_add(1);
         room.pace.hold(until);
         if scope == Scope::Everywhere {
@@ -269,7 +292,7 @@ impl Shop {
         }
         if !self.take_turn(room).await {
             let next = done.now.steady;
-            return self.insist("mark retry", move |tx| done.retry(tx, next, &error, false)).await;
+            return self.insist(room, "mark retry", move |tx| done.retry(tx, next, &error, false)).await;
         }
         let probe = self.deliver.probe(&room.channel.url).await;
         done.attempts.push(self.note(room, &probe));
@@ -281,12 +304,12 @@ impl Shop {
             }
             Outcome::Retry { after_ms, scope, .. } => {
                 let next = self.put_off(room, plan, &done.rows, after_ms, scope, done.now.steady);
-                self.insist("mark retry", move |tx| done.retry(tx, next, &error, false)).await;
+                self.insist(room, "mark retry", move |tx| done.retry(tx, next, &error, false)).await;
             }
             Outcome::Delivered { .. } | Outcome::Edited => {
                 room.suspect = true;
                 let next = self.hold(room, Scope::Channel, done.now.steady.plus_ms(SUSPECT_MS));
-                self.insist("mark retry", move |tx| done.retry(tx, next, &error, false)).await;
+                self.insist(room, "mark retry", move |tx| done.retry(tx, next, &error, false)).await;
             }
         }
     }
@@ -294,12 +317,12 @@ impl Shop {
     async fn stop(&self, room: &mut Room, done: Done, reason: String) {
         log::error!("channel {} is stopped until somebody changes it: {reason}", room.channel.name);
         room.suspect = false;
-        self.insist("stop channel", move |tx| done.stopped(tx, &reason)).await;
+        self.insist(room, "stop channel", move |tx| done.stopped(tx, &reason)).await;
     }
 
     /// Writes what has happened at the other side. It cannot be taken back, so it is tried until it is stored: the rows
     /// stay "on their way" meanwhile, and a crash makes them possible repeats.
-    async fn insist<F>(&self, name: &'static str, change: F)
+    async fn insist<F>(&self, room: &mut Room, name: &'static str, change: F)
     where
         F: FnOnce(&Transaction<'_>) -> Result<(), StoreError> + Clone + Send + 'static,
     {
@@ -309,13 +332,16 @@ impl Shop {
             if self.draining.get() || matches!(e, DbError::Stopping) {
                 return;
             }
+            if let Some(trouble) = self.untold_trouble(room) {
+                self.tell_trouble(room, trouble).await;
+            }
             tokio::time::sleep(Duration::from_millis(wait_ms)).await;
             wait_ms = (wait_ms * 2).min(30_000);
         }
     }
 }
 
-fn later(now: Steady, ms: u64) -> Steady {
+pub(super) fn later(now: Steady, ms: u64) -> Steady {
     now.plus_ms(i64::try_from(ms).unwrap_or(i64::MAX))
 }
 

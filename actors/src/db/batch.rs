@@ -313,6 +313,9 @@ fn give_up(
     certainty: Certainty,
 ) -> Result<(), StoreError> {
     let now = shared.clock.steady().0;
+    if matches!(error, StoreError::Full | StoreError::ReadOnly) {
+        shared.refusals.note(shared.clock.now(), error.to_string(), shared.stats.beats.load(Ordering::Relaxed));
+    }
     let rollbacks = shared.stats.rollbacks.fetch_add(1, Ordering::Relaxed) + 1;
     let before = shared.stats.last_failure.swap(now, Ordering::Relaxed);
     // A full disk refuses hundreds of batches a second: said once, then only counted while it lasts.

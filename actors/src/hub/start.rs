@@ -93,7 +93,7 @@ impl Running {
             .await
             .map_err(|e| StoreError::Other(format!("the hosts could not be started: {e}")))?;
         let lag_most_ms = Arc::new(AtomicI64::new(0));
-        let pace = AliveActor::new(bench.clone(), hosts.clone(), lag_most_ms.clone());
+        let pace = AliveActor::new(bench.clone(), hosts.clone(), alerts.clone(), lag_most_ms.clone());
         supervisor.spawn(&Arc::new(ChildSpec::core("alive")), ChildId::Name("alive"), move |_| pace);
         alert_on_give_up(&supervisor, &bench, &roster);
 

@@ -1,5 +1,7 @@
 //! The whole hub in virtual time, told as timetables. Discord is in memory; the store is a real file.
 
+mod refusal;
+
 use super::{HubParts, Running};
 use crate::alert::AlertParts;
 use crate::alert::discord::{AllowedHosts, Deliver, Outcome, Reply, WebhookUrl};
