@@ -2,7 +2,7 @@
 
 mod hosts_file;
 
-use crate::config::Config;
+use crate::config::{Config, templates};
 use actix_web::web::Data;
 use actors::alert::AlertParts;
 use actors::alert::discord::{AllowedHosts, Waits};
@@ -94,6 +94,9 @@ pub struct App {
 pub async fn start(config: Config) -> Result<App, StartError> {
     name_children_in_panics();
     install_tls();
+    // What the configuration says is checked before anything is touched.
+    let folder = config.hosts_file.parent().unwrap_or(Path::new(""));
+    let texts = templates(folder).map_err(|errors| StartError::Config(errors.to_string()))?;
     let data = data_folder(&config.database);
     let failed = |error: StoreError| StartError::Store { path: config.database.display().to_string(), error };
     let mut store = Store::open(&config.database, &config.limits.store).map_err(failed)?;
@@ -106,7 +109,7 @@ pub async fn start(config: Config) -> Result<App, StartError> {
     let settings = Arc::new(settings(&config, &mut store, &keyring, &clock).map_err(failed)?);
     let (setup, setup_path) = SetupLink::new(store.writer.conn()).map_err(failed)?;
     let public_url = config.public_url.clone().unwrap_or_else(|| url_of(address));
-    let alert = notices(&config, &keyring, public_url, &clock)?;
+    let alert = notices(texts, &keyring, public_url, &clock);
     let parts = HubParts {
         store,
         keyring,
@@ -262,13 +265,10 @@ fn settings(config: &Config, store: &mut Store, keyring: &Arc<Keyring>, clock: &
 }
 
 /// How notices leave: over TLS, with links that acknowledge for a week, in the words of the user's templates.
-fn notices(config: &Config, keyring: &Arc<Keyring>, public_url: String, clock: &Clock) -> Result<AlertParts, StartError> {
-    let folder = config.hosts_file.with_file_name("templates");
-    let texts = Texts::load(&folder)
-        .map_err(|errors| StartError::Config(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
+fn notices(texts: Texts, keyring: &Arc<Keyring>, public_url: String, clock: &Clock) -> AlertParts {
     let (keyring, clock) = (keyring.clone(), clock.clone());
     let sign = move |alert| Some(ack_link(&keyring, &public_url, alert, clock.now().wall.plus_ms(LINK_VALID_MS)));
-    Ok(AlertParts::discord(Waits::default(), Arc::new(sign), texts))
+    AlertParts::discord(Waits::default(), Arc::new(sign), texts)
 }
 
 fn serve(

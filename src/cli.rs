@@ -10,6 +10,7 @@ mod host;
 mod logging;
 mod openapi;
 mod ping;
+mod print;
 mod recipe;
 mod serve;
 mod table;

@@ -9,6 +9,7 @@ mod layers;
 mod limits;
 mod plan;
 mod secret;
+mod templates;
 mod typo;
 mod values;
 mod yaml;
@@ -19,6 +20,7 @@ pub use hosts_file::{HostsFile, HostsFileEntry, TOKEN_MIN_CHARS};
 pub use limits::Limits;
 pub use plan::{Change, Difference, plan};
 pub use secret::Secret;
+pub use templates::templates;
 pub use values::{Cidr, LlmStyle, LogFormat, SECRET_MIN_CHARS};
 
 pub(crate) use yaml::Node;

@@ -1,7 +1,7 @@
 //! `check-config`: says what is wrong with the configuration, and what the next start would change because of `hosts.yaml`.
 
-use super::{CliError, Exit, Surroundings};
-use crate::config::{Change, Config, ConfigError, ConfigErrors, HostsFile, plan};
+use super::{CliError, Exit, Surroundings, print};
+use crate::config::{Change, Config, ConfigError, ConfigErrors, HostsFile, plan, templates};
 use serde_json::{Value, json};
 use std::path::Path;
 use store::Store;
@@ -26,7 +26,7 @@ pub(super) fn run(args: &Args, here: &Surroundings) -> Result<(), CliError> {
     match checked(here) {
         Ok(checked) => report(args, checked),
         Err(errors) if args.json => {
-            println!("{:#}", json!({"ok": false, "errors": errors.0}));
+            print::line(format_args!("{:#}", json!({"ok": false, "errors": errors.0})));
             Err(CliError::new(Exit::Config, format!("{} wrong", counted(errors.0.len(), "setting"))))
         }
         Err(errors) => Err(errors.into()),
@@ -40,16 +40,17 @@ struct Checked {
     changes: Result<Vec<Change>, String>,
 }
 
-/// Both files are read even when one is wrong, so that all faults are told.
+/// Everything is read even when one file is wrong, so that all faults are told.
 fn checked(here: &Surroundings) -> Result<Checked, ConfigErrors> {
     let config = Config::load(&here.environment, &here.config_dir);
     let business = config.as_ref().map(|config| config.business_hours.clone()).unwrap_or_default();
     let hosts = HostsFile::load(&here.config_dir.join("hosts.yaml"), &here.environment, &business);
-    let (config, hosts) = match (config, hosts) {
-        (Ok(config), Ok(hosts)) => (config, hosts),
-        (config, hosts) => {
+    let templates = templates(&here.config_dir);
+    let (config, hosts) = match (config, hosts, templates) {
+        (Ok(config), Ok(hosts), Ok(_)) => (config, hosts),
+        (config, hosts, templates) => {
             let faults = |errors: Option<ConfigErrors>| -> Vec<ConfigError> { errors.map(|errors| errors.0).unwrap_or_default() };
-            return Err(ConfigErrors([faults(config.err()), faults(hosts.err())].concat()));
+            return Err(ConfigErrors([faults(config.err()), faults(hosts.err()), faults(templates.err())].concat()));
         }
     };
     let changes = current(&config).map(|current| plan(&current, &hosts, &config.business_hours));
@@ -69,9 +70,9 @@ fn current(config: &Config) -> Result<Vec<HostRecord>, String> {
 
 fn report(args: &Args, checked: Checked) -> Result<(), CliError> {
     if args.json {
-        println!("{:#}", as_json(&checked));
+        print::line(format_args!("{:#}", as_json(&checked)));
     } else {
-        print!("{}", as_text(&checked));
+        print::text_only(as_text(&checked));
     }
     match checked.changes {
         Ok(_) => Ok(()),

@@ -1,6 +1,6 @@
 //! `explain`: why a host is up, late or down, and when it would alert, in one sentence.
 
-use super::{CliError, Surroundings, api};
+use super::{CliError, Surroundings, api, print};
 use awc::http::Method;
 
 /// Say why a host is up, late or down, and when it would alert
@@ -25,9 +25,9 @@ pub(super) fn run(args: &Args, here: &Surroundings) -> Result<(), CliError> {
     let path = format!("/api/v1/hosts/{}/explain", api::part(&args.host_id));
     let answer = api::ask(&args.hub, here, Method::GET, &path, None)?;
     if args.json {
-        println!("{answer:#}");
+        print::line(format_args!("{answer:#}"));
     } else {
-        println!("{}", answer["explanation"].as_str().unwrap_or_default());
+        print::line(answer["explanation"].as_str().unwrap_or_default());
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `healthcheck`: for a container's HEALTHCHECK, which knows two answers only.
 
 use super::client::Client;
-use super::{CliError, Exit, Surroundings, api};
+use super::{CliError, Exit, Surroundings, api, print};
 use crate::config::Config;
 use awc::http::Method;
 
@@ -33,7 +33,7 @@ async fn ask(args: &Args, here: &Surroundings) -> Result<(), CliError> {
     let client = Client::new(&url, None);
     let answer = client.send(Method::GET, &format!("{}/api/v1/health", client.base()), None, &[]).await?;
     if answer.status.is_success() {
-        println!("healthy");
+        print::line("healthy");
         return Ok(());
     }
     Err(CliError::new(Exit::Failed, format!("not healthy: {} answered {}", client.base(), answer.status)))

@@ -8,7 +8,7 @@ mod resume;
 mod rotate_token;
 mod show;
 
-use super::{CliError, Surroundings, api, recipe, table};
+use super::{CliError, Surroundings, api, print, recipe, table};
 use clap::Subcommand;
 use serde_json::Value;
 
@@ -70,7 +70,7 @@ impl OneHost {
 
     /// Prints `answer` as JSON, or what `text` makes of it.
     fn print(&self, answer: &Value, text: impl FnOnce(&Value) -> String) {
-        if self.json { println!("{answer:#}") } else { print!("{}", text(answer)) }
+        if self.json { print::line(format_args!("{answer:#}")) } else { print::text_only(text(answer)) }
     }
 }
 

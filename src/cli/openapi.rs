@@ -1,6 +1,6 @@
 //! `openapi`: the description of the HTTP API, without a hub.
 
-use super::CliError;
+use super::{CliError, print};
 
 /// Print the OpenAPI description of the HTTP API
 #[derive(Debug, clap::Args)]
@@ -12,6 +12,6 @@ Needs no running hub.")]
 pub(super) struct Args {}
 
 pub(super) fn run(_: &Args) -> Result<(), CliError> {
-    println!("{}", web::openapi_json());
+    print::line(web::openapi_json());
     Ok(())
 }

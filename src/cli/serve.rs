@@ -1,6 +1,6 @@
 //! `serve`: runs the hub until it is told to stop.
 
-use super::{CliError, Exit, Surroundings, logging};
+use super::{CliError, Exit, Surroundings, logging, print};
 use crate::app::{self, StartError};
 use crate::config::Config;
 use std::process::ExitCode;
@@ -29,12 +29,12 @@ pub(super) fn run(_: &Args, here: &Surroundings) -> Result<ExitCode, CliError> {
 
 async fn serve(config: Config) -> Result<ExitCode, CliError> {
     let app = app::start(config).await.map_err(|e| CliError::new(exit_of(&e), e.to_string()))?;
-    println!("Pulsewarden listens on http://{}", app.address());
+    print::line(format_args!("Pulsewarden listens on http://{}", app.address()));
     if let Some(hint) = app.hint() {
-        println!("{hint}");
+        print::line(hint);
     }
     if let Some(url) = app.setup_url() {
-        println!("Make the first management key here, once: {url}");
+        print::line(format_args!("Make the first management key here, once: {url}"));
     }
     Ok(app.wait().await)
 }

@@ -1,6 +1,6 @@
 //! `host add`: watches a new host and tells the URL it must call.
 
-use super::super::{CliError, Exit, Surroundings, api};
+use super::super::{CliError, Exit, Surroundings, api, print};
 use crate::config::Node;
 use awc::http::Method;
 use clap::ValueEnum;
@@ -76,15 +76,15 @@ enum Severity {
 pub(super) fn run(args: &Args, here: &Surroundings) -> Result<(), CliError> {
     let answer = api::ask(&args.hub, here, Method::POST, "/api/v1/hosts", Some(&body(args)?))?;
     if args.json {
-        println!("{answer:#}");
+        print::line(format_args!("{answer:#}"));
         return Ok(());
     }
     let every = short(super::seconds(&answer, "expected_frequency_seconds").into());
     let grace = short(super::seconds(&answer, "grace_period_seconds").into());
     let (name, id, schedule) =
         (super::text(&answer, "name"), super::text(&answer, "host_id"), super::text(&answer, "schedule_type"));
-    println!("{name} is watched as {id}: every {every} with {grace} grace, {schedule}.\n");
-    print!("{}", super::url_text(&answer));
+    print::line(format_args!("{name} is watched as {id}: every {every} with {grace} grace, {schedule}.\n"));
+    print::text_only(super::url_text(&answer));
     Ok(())
 }
 

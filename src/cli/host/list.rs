@@ -1,6 +1,6 @@
 //! `host list`: all hosts, as a table or as JSON, over all pages of the API.
 
-use super::super::{CliError, Surroundings, api, table};
+use super::super::{CliError, Surroundings, api, print, table};
 use super::{seconds, text};
 use awc::http::Method;
 use clap::ValueEnum;
@@ -36,6 +36,12 @@ pub(super) struct Args {
     hub: api::HubArgs,
 }
 
+impl Args {
+    fn filters(&self) -> bool {
+        self.status.is_some() || self.tag.is_some() || self.text.is_some()
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Status {
     Up,
@@ -46,12 +52,14 @@ enum Status {
 pub(super) fn run(args: &Args, here: &Surroundings) -> Result<(), CliError> {
     let hosts = actix::System::new().block_on(all(args, here))?;
     if args.json {
-        println!("{:#}", json!({"hosts": hosts}));
+        print::line(format_args!("{:#}", json!({"hosts": hosts})));
+    } else if hosts.is_empty() && args.filters() {
+        print::line("No host matches.");
     } else if hosts.is_empty() {
-        println!("No hosts. Add one: pulsewarden host add web-01 --every 5m");
+        print::line("No hosts. Add one: pulsewarden host add web-01 --every 5m");
     } else {
         let rows: Vec<_> = hosts.iter().map(row).collect();
-        print!("{}", table::table(["HOST", "NAME", "STATUS", "LAST SEEN", "EVERY", "GRACE", "SCHEDULE", "TAGS"], &rows));
+        print::text_only(table::table(["HOST", "NAME", "STATUS", "LAST SEEN", "EVERY", "GRACE", "SCHEDULE", "TAGS"], &rows));
     }
     Ok(())
 }

@@ -35,6 +35,16 @@ fn all_faults_of_both_files_and_the_environment_are_told_at_once() {
 }
 
 #[test]
+fn a_template_that_the_start_would_refuse_is_told_in_the_same_words() {
+    let folder = folder("", "");
+    fs::create_dir(folder.path().join("config/templates")).expect("templates/");
+    fs::write(folder.path().join("config/templates/host_down.hbs"), "{{hots}} is down").expect("a template");
+    let (check, serve) = (run(folder.path(), &[], &["check-config"]), run(folder.path(), &[], &["serve"]));
+    assert_eq!((check.code, &check.err), (serve.code, &serve.err));
+    assert!(check.code == Some(78) && check.err.contains("templates/host_down.hbs:1: cannot be rendered"), "{}", check.err);
+}
+
+#[test]
 fn serve_refuses_what_check_config_refuses_in_the_same_words() {
     let folder = folder("api_prot: 1\n", "");
     let (check, serve) = (run(folder.path(), &[], &["check-config"]), run(folder.path(), &[], &["serve"]));

@@ -25,6 +25,7 @@ fn a_host_lives_its_life_from_the_command_line() {
     assert_eq!(run(here, &[], &["ping", &url, "--message", "hello"]).code, Some(0));
     let listed = json(&run(here, &[], &["host", "list", "--json", "--status", "up"]).out);
     assert_eq!((listed["hosts"][0]["host_id"].as_str(), listed["hosts"][0]["status"].as_str()), (Some("nas"), Some("up")));
+    assert_eq!(run(here, &[], &["host", "list", "--text", "nobody"]).out, "No host matches.\n");
     let table = run(here, &[], &["host", "list"]).out;
     assert!(table.starts_with("HOST  NAME        STATUS  LAST SEEN") && table.contains("nas   Office NAS  up"), "{table}");
     let shown = run(here, &[], &["host", "show", "nas"]).out;
