@@ -5,6 +5,7 @@
 mod alerts;
 mod api;
 mod bad_input;
+mod callers;
 mod cli;
 mod discord_peer;
 mod disk_full;

@@ -2,31 +2,33 @@
 //! alerted, who is dead is, and who was known to be dead stays one alert.
 
 use crate::api::{Api, KEY, signal};
+use crate::callers::{Absence, Callers, Moment};
 use crate::process::{Client, HubProcess, stopwatch};
 use rustix::process::Signal;
 use serde_json::json;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const ALIVE: usize = 5;
-/// Hosts call every second, and may be silent for 3 s and 1 s grace.
-const EVERY: Duration = Duration::from_secs(1);
-const FREQUENCY: Duration = Duration::from_secs(3);
+/// Hosts call several times a second, and may be silent for 3 s and 2 s grace.
+const EVERY: Duration = Duration::from_millis(300);
+const ALLOWED: Duration = Duration::from_secs(5);
 /// Twice what hosts may be silent.
-const AWAY: Duration = Duration::from_secs(8);
-/// After this long every verdict about the absence has been made.
-const AFTER: Duration = Duration::from_secs(7);
+const AWAY: Duration = Duration::from_secs(10);
+/// After this long every verdict about the absence has been made, on a machine that is not too slow.
+const AFTER: Duration = Duration::from_secs(8);
+/// A machine may be too slow to call in time, and then proves nothing; more often than this it is no machine for tests.
+const TRIES: usize = 4;
 
 #[test]
 fn a_hub_that_was_stopped_alerts_only_for_the_dead() {
     only_the_dead_are_alerted_over(|hub, _| {
         signal(&hub, Signal::STOP);
+        let from = stopwatch();
         std::thread::sleep(AWAY);
+        let to = stopwatch();
         signal(&hub, Signal::CONT);
-        hub
+        (hub, Absence { from, to })
     });
 }
 
@@ -34,8 +36,7 @@ fn a_hub_that_was_stopped_alerts_only_for_the_dead() {
 fn a_hub_that_was_off_alerts_only_for_the_dead() {
     only_the_dead_are_alerted_over(|hub, folder| {
         assert_eq!(hub.terminate(), Some(0));
-        std::thread::sleep(AWAY);
-        start(folder)
+        away_from(stopwatch(), folder)
     });
 }
 
@@ -43,71 +44,64 @@ fn a_hub_that_was_off_alerts_only_for_the_dead() {
 fn a_hub_that_was_killed_alerts_only_for_the_dead() {
     only_the_dead_are_alerted_over(|hub, folder| {
         hub.kill();
-        std::thread::sleep(AWAY);
-        start(folder)
+        away_from(stopwatch(), folder)
     });
 }
 
-fn only_the_dead_are_alerted_over(absence: impl FnOnce(HubProcess, &Path) -> HubProcess) {
+fn away_from(from: Instant, folder: &Path) -> (HubProcess, Absence) {
+    std::thread::sleep(AWAY);
+    let to = stopwatch();
+    (start(folder), Absence { from, to })
+}
+
+fn only_the_dead_are_alerted_over(absence: impl Fn(HubProcess, &Path) -> (HubProcess, Absence)) {
+    let judged = (0..TRIES).map(|_| alerted_over(&absence)).find(|judged| *judged > 0);
+    assert!(judged.is_some(), "this machine was too slow to call in time, {TRIES} times over");
+}
+
+/// Fails on any alert that is not true or is missing; answers how many hosts certainly called in time.
+fn alerted_over(absence: impl Fn(HubProcess, &Path) -> (HubProcess, Absence)) -> usize {
     let folder = tempfile::tempdir().expect("a folder");
     let hub = start(folder.path());
     let mut api = Api::new(&hub);
-    let host = |name: &str| json!({"name": name, "expected_frequency": FREQUENCY.as_secs(), "grace_period": 1});
-    let alive = (0..ALIVE).map(|n| api.add(&host(&format!("alive-{n}")))).collect();
-    let beats = Beats::start(&hub, alive);
+    let host = |name: &str| json!({"name": name, "expected_frequency": 3, "grace_period": 2});
+    let mut callers = Callers::new(&hub);
+    for n in 0..ALIVE {
+        let name = format!("alive-{n}");
+        let (made, path) = Moment::of(|| api.add(&host(&name)));
+        callers.add(&name, path, EVERY, made);
+    }
     api.add(&json!({"name": "gone", "expected_frequency": 1, "grace_period": 0}));
     api.wait_for_alert_of("gone");
     let dying = api.add(&host("dying"));
-    assert_eq!(Client::new(&hub.address).send("GET", &dying, &[], b"").expect("an answer").status, 200);
+    let (last, answer) = Moment::of(|| Client::new(&hub.address).send("GET", &dying, &[], b"").expect("an answer"));
+    assert_eq!(answer.status, 200);
 
-    let hub = absence(hub, folder.path());
-    let back = stopwatch();
-    beats.go_to(&hub);
+    let (hub, away) = absence(hub, folder.path());
+    callers.go_to(&hub);
     let mut api = Api::new(&hub);
     api.wait_for_alert_of("dying");
-    let after = stopwatch() - back;
+    let after = stopwatch() - away.to;
     println!("restart: the dying host was alerted {after:?} after the hub was back");
-    assert!(after >= FREQUENCY, "the absence itself was held against it: {after:?}");
+    let was_due_before = away.from - last.earliest > ALLOWED;
+    assert!(was_due_before || after >= ALLOWED, "the absence itself was held against it: {after:?}");
     std::thread::sleep(AFTER.saturating_sub(after));
-    assert_eq!(api.alerted(), ["dying", "gone"], "{}", hub.log());
-    assert!(beats.end() > ALIVE, "the others did call");
+
+    let alerted = api.alerted();
+    let until = stopwatch();
+    let records = callers.end();
+    let timely = records.iter().filter(|r| !r.may_be_overdue(ALLOWED, &[away], until));
+    let timely: Vec<&str> = timely.map(|r| r.host.as_str()).collect();
+    let calls: usize = records.iter().map(|r| r.lives.len() - 1).sum();
+    println!("restart: {calls} calls, {} of {ALIVE} hosts certainly called in time", timely.len());
+    let false_alerts: Vec<_> = alerted.iter().filter(|host| timely.contains(&host.as_str())).collect();
+    assert!(false_alerts.is_empty(), "{false_alerts:?} called in time: {}", hub.log());
+    let once = |name| alerted.iter().filter(|host| *host == name).count();
+    assert_eq!((once("dying"), once("gone")), (1, 1), "{alerted:?}");
     assert_eq!(hub.terminate(), Some(0));
+    timely.len()
 }
 
 fn start(folder: &Path) -> HubProcess {
     HubProcess::start(folder, &[("API_KEY", KEY)])
-}
-
-/// Hosts that call every second, whatever they are answered.
-struct Beats {
-    address: Arc<Mutex<String>>,
-    stop: Arc<AtomicBool>,
-    thread: JoinHandle<usize>,
-}
-
-impl Beats {
-    fn start(hub: &HubProcess, paths: Vec<String>) -> Beats {
-        let (address, stop) = (Arc::new(Mutex::new(hub.address.clone())), Arc::new(AtomicBool::new(false)));
-        let (to, until) = (address.clone(), stop.clone());
-        let thread = std::thread::spawn(move || {
-            let mut heard = 0;
-            while !until.load(Ordering::Relaxed) {
-                let mut client = Client::new(&to.lock().expect("no poison"));
-                heard += paths.iter().filter(|path| client.send("GET", path, &[], b"").is_ok_and(|a| a.status == 200)).count();
-                std::thread::sleep(EVERY);
-            }
-            heard
-        });
-        Beats { address, stop, thread }
-    }
-
-    fn go_to(&self, hub: &HubProcess) {
-        self.address.lock().expect("no poison").clone_from(&hub.address);
-    }
-
-    /// How many heartbeats were answered 200.
-    fn end(self) -> usize {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().expect("it ends")
-    }
 }

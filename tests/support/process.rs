@@ -153,6 +153,13 @@ impl Client {
         Client { address: address.to_owned(), stream: None }
     }
 
+    /// Talks to `address` from now on; a connection to another one is closed.
+    pub fn go_to(&mut self, address: &str) {
+        if self.address != address {
+            *self = Client::new(address);
+        }
+    }
+
     /// Sends one request and reads its whole answer.
     pub fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Answer> {
         let done = self.exchange(method, path, headers, body);
