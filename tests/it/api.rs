@@ -27,6 +27,10 @@ impl Api {
         self.send("POST", path, body)
     }
 
+    pub fn put(&mut self, path: &str, body: &[u8]) -> Answer {
+        self.send("PUT", path, body)
+    }
+
     fn send(&mut self, method: &str, path: &str, body: &[u8]) -> Answer {
         let bearer = format!("Bearer {KEY}");
         let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];

@@ -2,6 +2,7 @@
 
 #![allow(unreachable_pub, reason = "nothing is reachable from outside a test binary; its parts are shared with the benchmark")]
 
+mod alert_faults;
 mod alerts;
 mod api;
 mod bad_input;

@@ -4,16 +4,18 @@
 //! It runs on a thread of its own, so that blocking tests can use it too. A front before the server breaks connections.
 
 mod front;
+mod patience;
 mod rules;
 mod server;
 
+use patience::Patience;
 use rules::Rules;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{broadcast, oneshot, watch};
 
 /// The token in every URL of the peer: no log line or error may ever hold it.
 pub const TOKEN: &str = "pEeR-sEcReT_0123456789abcdefghijklmnopqrstuvwxyz";
@@ -27,6 +29,8 @@ pub enum Mode {
     Ok,
     /// Closes every connection at once.
     Down,
+    /// Nobody listens: a connection is refused.
+    Away,
     /// This status with an empty body.
     Status(u16),
     /// Stores the message, begins an answer and breaks off in its middle.
@@ -41,6 +45,8 @@ pub enum Mode {
     AcceptThenDrop,
     /// As Discord does, after so many milliseconds.
     Slow(u64),
+    /// As Discord does, a byte every so many milliseconds.
+    Drip(u64),
     /// What no server should do.
     Rude(Rude),
 }
@@ -52,6 +58,12 @@ pub enum Limit {
     Json(f64),
     /// Only `Retry-After`.
     HeadersOnly(u64),
+    /// Only `retry_after` in the body, these seconds.
+    BodyOnly(f64),
+    /// Of a resource that others use too, these seconds.
+    Shared(f64),
+    /// Not a word about how long.
+    Bare,
     /// A proxy's page without JSON; with `Retry-After` or not.
     Cloudflare(Option<u64>),
     /// For every webhook of this address.
@@ -86,12 +98,19 @@ pub struct Message {
     pub before: Vec<Value>,
     /// When it arrived, since the epoch.
     pub arrived: Duration,
+    /// How the call that brought it was answered.
+    pub by: Mode,
 }
 
 impl Message {
     /// The title of the first embed.
     pub fn title(&self) -> &str {
         self.body["embeds"][0]["title"].as_str().unwrap_or_default()
+    }
+
+    /// Its body as it was posted.
+    pub fn first_body(&self) -> &Value {
+        self.before.first().unwrap_or(&self.body)
     }
 }
 
@@ -111,6 +130,7 @@ struct State {
     messages: Vec<Message>,
     seen: Vec<Seen>,
     violations: Vec<String>,
+    patience: Patience,
     ids: u64,
 }
 
@@ -119,6 +139,8 @@ struct Shared {
     state: Mutex<State>,
     /// Breaks every connection that is open.
     cut: broadcast::Sender<()>,
+    /// Whether anybody listens.
+    away: watch::Sender<bool>,
     rules: Option<Rules>,
 }
 
@@ -138,7 +160,7 @@ impl Peer {
     /// Starts a peer on a free port, for tests without a runtime.
     pub fn start_blocking() -> Peer {
         let (cut, _) = broadcast::channel(16);
-        let shared = Arc::new(Shared { state: Mutex::default(), cut, rules: Rules::load() });
+        let shared = Arc::new(Shared { state: Mutex::default(), cut, away: watch::Sender::default(), rules: Rules::load() });
         let (stop, stopped) = oneshot::channel();
         let (started, address) = std::sync::mpsc::channel();
         let own = shared.clone();
@@ -158,9 +180,10 @@ impl Peer {
 
     /// How every call is answered from now on.
     pub fn set_mode(&self, mode: Mode) {
-        let down = mode == Mode::Down;
+        let (down, away) = (mode == Mode::Down, mode == Mode::Away);
         self.shared.state().mode = Some(mode);
-        if down {
+        self.shared.away.send_replace(away);
+        if down || away {
             self.shared.cut();
         }
     }
@@ -190,6 +213,16 @@ impl Peer {
         self.shared.state().violations.clone()
     }
 
+    /// Calls that came before the time that an answer had named.
+    pub fn impatient(&self) -> Vec<String> {
+        self.shared.state().patience.broken.clone()
+    }
+
+    /// Whoever was asked to wait within the last `recent` may not have read it before he was killed.
+    pub fn forgive(&self, recent: Duration) {
+        self.shared.state().patience.forgive(recent);
+    }
+
     /// Whether bodies are checked against the official schema.
     pub fn has_schema(&self) -> bool {
         self.shared.rules.is_some()
@@ -198,7 +231,7 @@ impl Peer {
 
 /// The wall clock, since the epoch.
 #[allow(clippy::disallowed_methods, reason = "outside the hub there is only the real clock")]
-fn wall() -> Duration {
+pub fn wall() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is later than 1970")
 }
 

@@ -35,29 +35,29 @@ pub(super) fn start(shared: Arc<Shared>) -> (actix_web::dev::Server, SocketAddr)
 
 async fn post(req: HttpRequest, shared: Data<Shared>, path: Path<(u64, String)>, body: Bytes) -> HttpResponse {
     let at = wall();
-    let body = arrived(&req, &shared, &body);
+    let (webhook, token) = path.into_inner();
+    let body = arrived(&req, &shared, webhook, &body);
     if !req.query_string().split('&').any(|part| part == "wait=true") {
         shared.violation("a POST without wait=true is never confirmed".into());
     }
-    let (webhook, token) = path.into_inner();
-    let store = |shared: &Shared| {
+    let store = |shared: &Shared, by: &Mode| {
         let mut state = shared.state();
         state.ids += 1;
         let id = format!("{}", 1_400_000_000_000_000_000 + state.ids);
-        state.messages.push(Message { id: id.clone(), webhook, body: body.clone(), before: Vec::new(), arrived: at });
+        state.messages.push(Message { id: id.clone(), webhook, body: body.clone(), before: Vec::new(), arrived: at, by: by.clone() });
         message(&id, webhook, &body)
     };
-    answer(&shared, &token, store).await
+    answer(&shared, webhook, &token, store).await
 }
 
 async fn edit(req: HttpRequest, shared: Data<Shared>, path: Path<(u64, String, String)>, body: Bytes) -> HttpResponse {
-    let body = arrived(&req, &shared, &body);
     let (webhook, token, id) = path.into_inner();
+    let body = arrived(&req, &shared, webhook, &body);
     let known = shared.state().messages.iter().any(|message| message.id == id && message.webhook == webhook);
     if !known && token == TOKEN {
         return refusal(404, 10_008);
     }
-    let store = |shared: &Shared| {
+    let store = |shared: &Shared, _: &Mode| {
         let mut state = shared.state();
         if let Some(message) = state.messages.iter_mut().find(|message| message.id == id) {
             let before = std::mem::replace(&mut message.body, body.clone());
@@ -65,20 +65,20 @@ async fn edit(req: HttpRequest, shared: Data<Shared>, path: Path<(u64, String, S
         }
         message(&id, webhook, &body)
     };
-    answer(&shared, &token, store).await
+    answer(&shared, webhook, &token, store).await
 }
 
 async fn probe(req: HttpRequest, shared: Data<Shared>, path: Path<(u64, String)>) -> HttpResponse {
-    seen(&req, &shared);
     let (webhook, token) = path.into_inner();
+    seen(&req, &shared, webhook);
     let hook = json!({"id": webhook.to_string(), "type": 1, "name": "alerts", "channel_id": "1", "guild_id": "2", "avatar": null,
         "application_id": null, "token": token});
-    answer(&shared, &token, |_| hook.clone()).await
+    answer(&shared, webhook, &token, |_, _| hook.clone()).await
 }
 
 /// Notes the call, checks its headers and its body, and answers the body.
-fn arrived(req: &HttpRequest, shared: &Shared, body: &[u8]) -> Value {
-    seen(req, shared);
+fn arrived(req: &HttpRequest, shared: &Shared, webhook: u64, body: &[u8]) -> Value {
+    seen(req, shared, webhook);
     let header = |name: &str| req.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let (agent, kind) = (header("user-agent"), header("content-type"));
     if !(agent.starts_with("DiscordBot (http") && agent.contains(", ") && agent.ends_with(')')) {
@@ -99,23 +99,29 @@ fn arrived(req: &HttpRequest, shared: &Shared, body: &[u8]) -> Value {
     body
 }
 
-fn seen(req: &HttpRequest, shared: &Shared) {
+fn seen(req: &HttpRequest, shared: &Shared, webhook: u64) {
     let path = req.uri().to_string().replace(TOKEN, "TOKEN");
-    shared.state().seen.push(Seen { method: req.method().to_string(), path });
+    let mut state = shared.state();
+    state.patience.call(webhook, &format!("{} {path}", req.method()));
+    state.seen.push(Seen { method: req.method().to_string(), path });
 }
 
 /// Answers as the mode says; `store` does what the call asks for and answers what Discord would.
-async fn answer(shared: &Data<Shared>, token: &str, store: impl Fn(&Shared) -> Value) -> HttpResponse {
+async fn answer(shared: &Data<Shared>, webhook: u64, token: &str, store: impl Fn(&Shared, &Mode) -> Value) -> HttpResponse {
     if token != TOKEN {
         return refusal(401, 50_027);
     }
-    match shared.next_mode() {
+    let mode = shared.next_mode();
+    shared.state().patience.answer(webhook, &mode);
+    let store = |shared: &Shared| store(shared, &mode);
+    match &mode {
         Mode::Ok => good(store(shared)),
         Mode::Slow(ms) => {
-            tokio::time::sleep(Duration::from_millis(ms)).await;
+            tokio::time::sleep(Duration::from_millis(*ms)).await;
             good(store(shared))
         }
-        Mode::Down => cut(shared).await,
+        Mode::Drip(ms) => dripping(Duration::from_millis(*ms), store(shared).to_string()),
+        Mode::Down | Mode::Away => cut(shared).await,
         Mode::AcceptThenDrop => {
             store(shared);
             cut(shared).await
@@ -125,10 +131,10 @@ async fn answer(shared: &Data<Shared>, token: &str, store: impl Fn(&Shared) -> V
             tokio::time::sleep(FOREVER).await;
             HttpResponse::NoContent().finish()
         }
-        Mode::Status(status) => HttpResponse::build(code(status)).finish(),
-        Mode::Refuse(status, number) => refusal(status, number),
-        Mode::RateLimit(limit) => limited(&limit, || store(shared)),
-        Mode::Rude(rude) => rudeness(&rude, || store(shared)),
+        Mode::Status(status) => HttpResponse::build(code(*status)).finish(),
+        Mode::Refuse(status, number) => refusal(*status, *number),
+        Mode::RateLimit(limit) => limited(limit, || store(shared)),
+        Mode::Rude(rude) => rudeness(rude, || store(shared)),
     }
 }
 
@@ -166,6 +172,17 @@ fn broken_off(shared: &Data<Shared>, text: &str) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").no_chunking(length).streaming(parts)
 }
 
+/// A good answer, a byte at a time.
+fn dripping(pause: Duration, text: String) -> HttpResponse {
+    let (length, bytes) = (text.len() as u64, text.into_bytes().into_iter());
+    let parts = stream::unfold(bytes, move |mut bytes| async move {
+        let byte = bytes.next()?;
+        tokio::time::sleep(pause).await;
+        Some((Ok::<_, actix_web::Error>(Bytes::copy_from_slice(&[byte])), bytes))
+    });
+    HttpResponse::Ok().content_type("application/json").no_chunking(length).streaming(parts)
+}
+
 fn refusal(status: u16, number: u64) -> HttpResponse {
     let errors =
         json!({"embeds": {"0": {"description": {"_errors": [{"code": "BASE_TYPE_BAD_LENGTH", "message": "too long"}]}}}});
@@ -178,16 +195,24 @@ fn refusal(status: u16, number: u64) -> HttpResponse {
 
 fn limited(limit: &Limit, store: impl Fn() -> Value) -> HttpResponse {
     let mut answer = HttpResponse::TooManyRequests();
+    let told = |seconds, global| json!({"message": "You are being rate limited.", "retry_after": seconds, "global": global});
     match limit {
-        Limit::Json(seconds) | Limit::Global(seconds) => {
+        Limit::Json(seconds) | Limit::Global(seconds) | Limit::Shared(seconds) => {
             let global = matches!(limit, Limit::Global(_));
             answer.insert_header(("Retry-After", format!("{}", seconds.ceil())));
-            answer.insert_header(("X-RateLimit-Scope", if global { "global" } else { "user" }));
+            let scope = if matches!(limit, Limit::Shared(_)) { "shared" } else { "user" };
+            answer.insert_header(("X-RateLimit-Scope", if global { "global" } else { scope }));
+            if scope == "user" && !global {
+                answer.insert_header(("X-RateLimit-Remaining", "0"));
+                answer.insert_header(("X-RateLimit-Reset-After", seconds.to_string()));
+            }
             if global {
                 answer.insert_header(("X-RateLimit-Global", "true"));
             }
-            answer.json(json!({"message": "You are being rate limited.", "retry_after": seconds, "global": global}))
+            answer.json(told(*seconds, global))
         }
+        Limit::BodyOnly(seconds) => answer.json(told(*seconds, false)),
+        Limit::Bare => answer.finish(),
         Limit::HeadersOnly(seconds) => answer.insert_header(("Retry-After", seconds.to_string())).finish(),
         Limit::Cloudflare(seconds) => {
             if let Some(seconds) = seconds {
