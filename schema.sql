@@ -93,7 +93,8 @@ CREATE TABLE channels (
     stopped_reason TEXT,                         -- set after a lasting refusal (401, 403, 404): nothing is sent until changed
     last_error TEXT,
     last_success_at INTEGER,
-    updated_at INTEGER NOT NULL
+    updated_at INTEGER NOT NULL,
+    held_until INTEGER                           -- steady milliseconds: the other side asked not to be called before
 ) STRICT;
 
 -- One row per message that exists at the other side, so that it can be edited.

@@ -3,7 +3,7 @@
 use crate::column::wall;
 use crate::error::{Result, StoreError};
 use crate::outbox;
-use domain::time::Wall;
+use domain::time::{Steady, Wall};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use std::fmt;
 
@@ -31,6 +31,8 @@ pub struct Channel {
     pub last_success_at: Option<Wall>,
     /// When it was last changed by a person.
     pub updated_at: Wall,
+    /// The other side asked not to be called before.
+    pub held_until: Option<Steady>,
 }
 
 impl fmt::Debug for Channel {
@@ -58,7 +60,7 @@ pub struct ChannelEdit<'a> {
     pub enabled: bool,
 }
 
-const COLUMNS: &str = "id, kind, name, url, enabled, stopped_reason, last_error, last_success_at, updated_at";
+const COLUMNS: &str = "id, kind, name, url, enabled, stopped_reason, last_error, last_success_at, updated_at, held_until";
 
 /// All channels, the primary one first.
 ///
@@ -90,7 +92,8 @@ pub fn upsert(tx: &Transaction<'_>, edit: &ChannelEdit<'_>, at: Wall) -> Result<
         return Ok(query.insert(params![name, url_sealed, enabled, at.0])?);
     };
     let changed = tx.execute(
-        "UPDATE channels SET name = ?2, url = ?3, enabled = ?4, updated_at = ?5, stopped_reason = NULL, last_error = NULL WHERE id = ?1",
+        "UPDATE channels SET name = ?2, url = ?3, enabled = ?4, updated_at = ?5, stopped_reason = NULL, last_error = NULL,
+             held_until = CASE WHEN url IS ?3 THEN held_until END WHERE id = ?1",
         params![id, name, url_sealed, enabled, at.0],
     )?;
     if changed == 0 {
@@ -145,6 +148,16 @@ pub fn set_success(tx: &Transaction<'_>, id: i64, at: Wall) -> Result<()> {
     Ok(())
 }
 
+/// The other side asked for silence until then: this channel, or every one. It never shortens an earlier wish.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn hold(tx: &Transaction<'_>, id: Option<i64>, until: Steady) -> Result<()> {
+    let sql = "UPDATE channels SET held_until = max(ifnull(held_until, ?2), ?2) WHERE ?1 IS NULL OR id = ?1";
+    tx.prepare_cached(sql)?.execute(params![id, until.0])?;
+    Ok(())
+}
+
 fn channel(row: &Row<'_>) -> rusqlite::Result<Channel> {
     Ok(Channel {
         id: row.get(0)?,
@@ -156,6 +169,7 @@ fn channel(row: &Row<'_>) -> rusqlite::Result<Channel> {
         last_error: row.get(6)?,
         last_success_at: wall(row, 7)?,
         updated_at: Wall(row.get(8)?),
+        held_until: row.get::<_, Option<i64>>(9)?.map(Steady),
     })
 }
 
@@ -184,6 +198,23 @@ mod tests {
         assert_eq!((primary.stopped_reason.as_deref(), primary.last_error.as_deref()), (None, None));
         assert_eq!((primary.last_success_at, primary.url_sealed.as_deref()), (Some(at(6).wall), Some(&b"sealed url"[..])));
         assert!(!format!("{primary:?}").contains("115"), "no byte of the URL is printed");
+    }
+
+    #[test]
+    fn a_wait_that_was_asked_for_is_kept_until_the_channel_is_another() {
+        let (mut store, _folder) = temporary().unwrap();
+        let edit = ChannelEdit { id: None, name: "second", url_sealed: Some(b"sealed url"), enabled: true };
+        let second = does(&mut store.writer, |tx| {
+            let second = upsert(tx, &edit, at(0).wall)?;
+            hold(tx, Some(second), Steady(9_000))?;
+            hold(tx, None, Steady(7_000))?;
+            upsert(tx, &ChannelEdit { id: Some(second), ..edit }, at(1).wall)
+        });
+        let held = |store: &crate::Store, id| store.reader.read(|conn| get(conn, id)).unwrap().unwrap().held_until;
+        assert_eq!((held(&store, PRIMARY), held(&store, second)), (Some(Steady(7_000)), Some(Steady(9_000))));
+        let other = ChannelEdit { id: Some(second), url_sealed: Some(b"another url"), ..edit };
+        does(&mut store.writer, |tx| upsert(tx, &other, at(2).wall));
+        assert_eq!(held(&store, second), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What was done about a channel, written down: which notices are told or wait again, and each attempt for the delivery log.
 
-use super::answer::{Outcome, Reply};
+use super::answer::{Outcome, Reply, Scope};
 use domain::time::{Now, Steady, Wall};
 use store::deliveries::{self, NewDelivery};
 use store::{StoreError, Transaction, channels, outbox};
@@ -21,6 +21,36 @@ pub(super) struct Done {
     pub(super) rows: Vec<i64>,
     pub(super) now: Now,
     pub(super) attempts: Vec<Attempt>,
+    pub(super) asked: Asked,
+}
+
+/// The silence that answers asked for: a start must know of it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Asked {
+    pub(super) here: Option<Steady>,
+    pub(super) everywhere: Option<Steady>,
+}
+
+impl Asked {
+    /// What this one answer asked for.
+    fn by(reply: &Reply, now: Steady) -> Asked {
+        let later = |ms: u64| now.plus_ms(i64::try_from(ms).unwrap_or(i64::MAX));
+        let spent = (reply.pause_ms > 0).then(|| later(reply.pause_ms));
+        match &reply.outcome {
+            Outcome::Retry { after_ms: Some(ms), scope: Scope::Everywhere, .. } => {
+                Asked { here: spent, everywhere: Some(later(*ms)) }
+            }
+            Outcome::Retry { after_ms: Some(ms), .. } => Asked { here: spent.max(Some(later(*ms))), everywhere: None },
+            _ => Asked { here: spent, everywhere: None },
+        }
+    }
+
+    fn keep(self, tx: &Transaction<'_>, channel: i64) -> Result<(), StoreError> {
+        for (whose, until) in [(Some(channel), self.here), (None, self.everywhere)] {
+            until.map_or(Ok(()), |until| channels::hold(tx, whose, until))?;
+        }
+        Ok(())
+    }
 }
 
 impl Done {
@@ -60,7 +90,7 @@ impl Done {
         for attempt in &self.attempts {
             record(tx, self.channel, attempt, &self.rows)?;
         }
-        Ok(())
+        self.asked.keep(tx, self.channel)
     }
 }
 
@@ -84,11 +114,12 @@ impl Attempt {
 }
 
 /// Writes down what came of a message that belongs to no incident.
-pub(super) fn record_reply(tx: &Transaction<'_>, channel: i64, reply: &Reply, at: Wall) -> Result<(), StoreError> {
-    let attempt = Attempt::new(reply, at);
+pub(super) fn record_reply(tx: &Transaction<'_>, channel: i64, reply: &Reply, now: Now) -> Result<(), StoreError> {
+    let attempt = Attempt::new(reply, now.wall);
     match &attempt.error {
-        None => channels::set_success(tx, channel, at)?,
+        None => channels::set_success(tx, channel, now.wall)?,
         Some(error) => channels::set_error(tx, channel, error)?,
     }
+    Asked::by(reply, now.steady).keep(tx, channel)?;
     record(tx, channel, &attempt, &[])
 }

@@ -19,6 +19,8 @@ pub(super) enum Next {
     Step(Box<Plan>),
     /// Nothing before that instant, or before there is news.
     Wait(Option<Steady>),
+    /// Nothing before that instant: the other side asked for it.
+    Held(Steady),
     /// Nothing until a person changes the channel.
     Stopped,
 }
@@ -58,8 +60,12 @@ impl Plan {
 
 /// What `channel` does next.
 pub(super) fn read(conn: &Connection, channel: i64, now: Now) -> Result<Next> {
-    if channels::get(conn, channel)?.is_some_and(|kept| kept.stopped_reason.is_some()) {
+    let kept = channels::get(conn, channel)?;
+    if kept.as_ref().is_some_and(|kept| kept.stopped_reason.is_some()) {
         return Ok(Next::Stopped);
+    }
+    if let Some(until) = kept.and_then(|kept| kept.held_until).filter(|until| *until > now.steady) {
+        return Ok(Next::Held(until));
     }
     let items = window(conn, channel, now)?;
     let waiting: Vec<Waiting> = items.iter().map(waiting).collect();

@@ -5,7 +5,7 @@ use super::answer::{Outcome, Refusal, Reply, Scope};
 use super::backoff::backoff_ms;
 use super::direct::Trouble;
 use super::discord::Deliver;
-use super::done::{Attempt, Done};
+use super::done::{Asked, Attempt, Done};
 use super::letter::Letter;
 use super::pace::Pace;
 use super::plan::{self, Next, Plan};
@@ -60,11 +60,13 @@ pub(super) struct Room {
     suspect: bool,
     /// When a row that was put back is due.
     retry_at: Option<Steady>,
+    /// An answer asked for silence until then.
+    asked: Option<Steady>,
 }
 
 impl Room {
     pub(super) fn new(channel: Channel) -> Room {
-        Room { channel, trouble_told: None, pace: Pace::default(), failures: 0, suspect: false, retry_at: None }
+        Room { channel, trouble_told: None, pace: Pace::default(), failures: 0, suspect: false, retry_at: None, asked: None }
     }
 
     /// The first instant at which the channel may be called.
@@ -108,18 +110,18 @@ pub(super) async fn work(shop: Rc<Shop>, mut room: Room) -> (Room, Option<Steady
         }
         let id = room.channel.id;
         let next = shop.db.read(move |conn| plan::read(conn, id, now)).await;
-        if matches!(next, Ok(Next::Stopped)) {
-            return (room, None);
-        }
-        if let Some(trouble) = shop.untold_trouble(&room) {
-            shop.tell_trouble(&mut room, trouble).await;
-            continue;
-        }
-        if !shop.recovered.get() {
-            return (room, None);
+        if !matches!(next, Ok(Next::Stopped | Next::Held(_))) {
+            if let Some(trouble) = shop.untold_trouble(&room) {
+                shop.tell_trouble(&mut room, trouble).await;
+                continue;
+            }
+            if !shop.recovered.get() {
+                return (room, None);
+            }
         }
         let done = match next {
             Ok(Next::Stopped) => return (room, None),
+            Ok(Next::Held(until)) => return (room, Some(until)),
             Ok(Next::Wait(due)) => {
                 let wake = room.wake_at(due, now.steady);
                 return (room, wake);
@@ -223,14 +225,16 @@ impl Shop {
     pub(super) fn note(&self, room: &mut Room, reply: &Reply) -> Attempt {
         let now = self.clock.now();
         if reply.pause_ms > 0 {
-            room.pace.hold(later(now.steady, reply.pause_ms));
+            let until = later(now.steady, reply.pause_ms);
+            room.asked = room.asked.max(Some(until));
+            room.pace.hold(until);
         }
         Attempt::new(reply, now.wall)
     }
 
     async fn settle(&self, room: &mut Room, plan: &Plan, rows: Vec<i64>, sent: Sent) {
         let now = self.clock.now();
-        let done = Done { channel: room.channel.id, rows, now, attempts: sent.attempts };
+        let mut done = Done { channel: room.channel.id, rows, now, attempts: sent.attempts, asked: self.asked(room) };
         match sent.outcome {
             Outcome::Delivered { remote_id } => {
                 room.arrived();
@@ -244,6 +248,7 @@ impl Shop {
             }
             Outcome::Retry { after_ms, error, scope, ambiguous } => {
                 let next = self.put_off(room, plan, &done.rows, after_ms, scope, now.steady);
+                done.asked = self.asked(room);
                 log::warn!(
                     "channel {}: {} notices are tried again in {} ms: {error}",
                     room.channel.name,
@@ -266,7 +271,11 @@ impl Shop {
         let own = later(now, backoff_ms(plan.attempts, seed));
         let next = match (scope, after_ms) {
             (Scope::Message, after_ms) => after_ms.map_or(own, |ms| later(now, ms)),
-            (_, Some(ms)) => self.hold(room, scope, later(now, ms)),
+            (_, Some(ms)) => {
+                let until = self.hold(room, scope, later(now, ms));
+                room.asked = room.asked.max(Some(until));
+                until
+            }
             (_, None) => {
                 let held = self.hold(room, scope, later(now, backoff_ms(room.failures, seed)));
                 held.max(own).plus_ms(STAND_BACK_MS)
@@ -274,6 +283,10 @@ impl Shop {
         };
         room.retry_at = Some(room.retry_at.filter(|at| *at > now).map_or(next, |at| at.min(next)));
         next
+    }
+
+    fn asked(&self, room: &Room) -> Asked {
+        Asked { here: room.asked, everywhere: self.held_until.get() }
     }
 
     pub(super) fn hold(&self, room: &mut Room, scope: Scope, until: Steady) -> Steady {
@@ -304,6 +317,7 @@ impl Shop {
             }
             Outcome::Retry { after_ms, scope, .. } => {
                 let next = self.put_off(room, plan, &done.rows, after_ms, scope, done.now.steady);
+                done.asked = self.asked(room);
                 self.insist(room, "mark retry", move |tx| done.retry(tx, next, &error, false)).await;
             }
             Outcome::Delivered { .. } | Outcome::Edited => {

@@ -69,8 +69,8 @@ impl TestDone {
 async fn send_test(shop: &Shop, channel: &Channel) -> TestDone {
     let body = notice::test(&channel.name, shop.clock.now().wall);
     let reply = shop.deliver.post(&channel.url, body).await;
-    let (at, id, kept) = (shop.clock.now().wall, channel.id, reply.clone());
-    if let Err(e) = shop.db.write("record test message", move |tx| done::record_reply(tx, id, &kept, at)).await {
+    let (now, id, kept) = (shop.clock.now(), channel.id, reply.clone());
+    if let Err(e) = shop.db.write("record test message", move |tx| done::record_reply(tx, id, &kept, now)).await {
         log::error!("channel {}: the test message could not be recorded: {e}", channel.name);
     }
     let error = match reply.outcome {

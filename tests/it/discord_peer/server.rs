@@ -44,7 +44,14 @@ async fn post(req: HttpRequest, shared: Data<Shared>, path: Path<(u64, String)>,
         let mut state = shared.state();
         state.ids += 1;
         let id = format!("{}", 1_400_000_000_000_000_000 + state.ids);
-        state.messages.push(Message { id: id.clone(), webhook, body: body.clone(), before: Vec::new(), arrived: at, by: by.clone() });
+        state.messages.push(Message {
+            id: id.clone(),
+            webhook,
+            body: body.clone(),
+            before: Vec::new(),
+            arrived: at,
+            by: by.clone(),
+        });
         message(&id, webhook, &body)
     };
     answer(&shared, webhook, &token, store).await

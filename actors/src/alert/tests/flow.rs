@@ -109,6 +109,23 @@ fn a_test_message_arrives_and_says_so() {
 }
 
 #[test]
+fn a_wait_that_a_test_message_was_asked_for_holds_every_message_even_after_a_crash() {
+    in_town(1, |mut town| async move {
+        town.pass(100).await;
+        town.peer.then([Do::Say(429, serde_json::json!({"retry_after": 30, "global": false, "message": "slow down"}))]);
+        assert!(!town.alerts.send(SendTest { channel: 1 }).await.unwrap().delivered);
+        town.down(1).await;
+        town.pass(10_000).await;
+        town.crash().await;
+        town.pass(19_000).await;
+        assert_eq!(town.peer.calls().len(), 1, "only the test message");
+        town.pass(2_000).await;
+        assert_eq!(town.peer.read(), ["Alert: Host Down h1"]);
+        town
+    });
+}
+
+#[test]
 fn a_drain_waits_for_the_call_in_flight_and_begins_nothing_new() {
     in_town(1, |town| async move {
         town.peer.then([Do::Slow(3_000)]);
