@@ -20,7 +20,7 @@ pub struct Limits {
 type Set = fn(&mut Limits, u64);
 
 /// Name, what is possible, what it sets.
-const LIMITS: [(&str, RangeInclusive<u64>, Set); 20] = [
+const LIMITS: [(&str, RangeInclusive<u64>, Set); 21] = [
     ("ingest_waiting_requests", 1..=1_000_000, |l, n| l.db.waiting_requests = n as usize),
     ("ingest_batch_jobs", 1..=100_000, |l, n| l.db.batch_jobs = n as usize),
     ("reply_wait_ms", 100..=120_000, |l, n| l.db.reply_wait_ms = n),
@@ -33,6 +33,7 @@ const LIMITS: [(&str, RangeInclusive<u64>, Set); 20] = [
     ("request_body_bytes", 4_096..=67_108_864, |l, n| l.web.json_body_bytes = n as usize),
     ("header_wait_ms", 100..=120_000, |l, n| l.web.header_wait_ms = n),
     ("body_wait_ms", 100..=600_000, |l, n| l.web.body_wait_ms = n),
+    ("send_wait_ms", 1_000..=600_000, |l, n| l.web.send_wait_ms = n),
     ("idle_wait_ms", 0..=3_600_000, |l, n| l.web.idle_wait_ms = n),
     ("shutdown_wait_s", 1..=60, |l, n| l.web.stop_wait_s = n),
     ("database_readers", 1..=64, |l, n| l.store.readers = n as u32),
@@ -130,6 +131,7 @@ mod tests {
             w.json_body_bytes as u64,
             w.header_wait_ms,
             w.body_wait_ms,
+            w.send_wait_ms,
             w.idle_wait_ms,
             w.stop_wait_s,
             s.readers.into(),

@@ -11,8 +11,13 @@ mod cli;
 mod discord_peer;
 mod disk_full;
 mod first_alert;
+mod gauge;
 mod kill;
+mod overload;
 #[path = "../support/process.rs"]
 mod process;
 mod restart;
+mod seeded;
+mod slow_clients;
+mod storm;
 mod week;

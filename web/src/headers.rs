@@ -2,6 +2,7 @@
 
 use crate::error::ApiError;
 use crate::state::WebState;
+use crate::unread::Held;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
@@ -40,13 +41,18 @@ pub(crate) fn page(map: &mut HeaderMap) {
 
 /// Refuses heads that are too long, and puts the headers on whatever comes back without them.
 pub(crate) async fn guard(
-    req: ServiceRequest,
+    mut req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    if let Some(refused) = too_long(&req) {
-        return Ok(req.into_response(refused.response()));
-    }
-    let mut answer = next.call(req).await?.map_into_boxed_body();
+    let held = Held::of(&mut req);
+    let answer = match too_long(&req) {
+        Some(refused) => req.into_response(refused.response()),
+        None => next.call(req).await?.map_into_boxed_body(),
+    };
+    let mut answer = match held {
+        Some(held) => answer.map_body(|_, body| held.until_written(body)),
+        None => answer,
+    };
     let map = answer.headers_mut();
     for (name, value) in API {
         if !map.contains_key(&name) {

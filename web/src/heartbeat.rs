@@ -5,6 +5,7 @@
 use crate::body::{self, Bounds, Head};
 use crate::error::ApiError;
 use crate::state::WebState;
+use crate::unread::Held;
 use crate::{headers, metadata, query, source, time_text};
 use actix_web::dev::{AppService, HttpServiceFactory, Payload, ResourceDef, ServiceRequest, ServiceResponse, fn_service};
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -63,7 +64,7 @@ async fn serve(state: web::Data<WebState>, req: ServiceRequest) -> Result<Servic
     let (req, mut payload) = req.into_parts();
     let response = match hear(&state, &req, &mut payload).await {
         Ok(answer) => ok(answer),
-        Err(e) => e.response(),
+        Err(e) => Held::new(payload).until_answered(e.response()),
     };
     Ok(ServiceResponse::new(req, response))
 }

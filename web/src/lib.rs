@@ -28,6 +28,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod time_text;
+mod unread;
 
 pub use limits::WebLimits;
 pub use openapi::openapi_json;

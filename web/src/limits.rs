@@ -21,6 +21,8 @@ pub struct WebLimits {
     pub header_wait_ms: u64,
     /// Longest wait for a whole body, in milliseconds.
     pub body_wait_ms: u64,
+    /// How long what was sent may wait to be taken by the other side, in milliseconds.
+    pub send_wait_ms: u64,
     /// How long an idle connection stays open, in milliseconds.
     pub idle_wait_ms: u64,
     /// How long requests in flight may take once the server stops, in seconds.
@@ -39,6 +41,7 @@ impl Default for WebLimits {
             json_body_bytes: 256 << 10,
             header_wait_ms: 5_000,
             body_wait_ms: 10_000,
+            send_wait_ms: 20_000,
             idle_wait_ms: 75_000,
             stop_wait_s: 5,
         }

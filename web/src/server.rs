@@ -81,6 +81,15 @@ async fn nothing(_: HttpRequest) -> HttpResponse {
     ApiError::not_found("address").response()
 }
 
+/// Who takes nothing of what is sent to him is cut off by the kernel: connections inherit it from the listener, and nothing
+/// in user space would ever give up on them.
+fn let_go_of_the_deaf(listener: &TcpListener, after_ms: u64) {
+    let after_ms = u32::try_from(after_ms).unwrap_or(u32::MAX);
+    if let Err(e) = rustix::net::sockopt::set_tcp_user_timeout(listener, after_ms) {
+        log::warn!("connections that read nothing cannot be cut off here: {e}");
+    }
+}
+
 /// The server on a listener that is bound already; it runs when awaited or spawned.
 ///
 /// # Errors
@@ -89,6 +98,7 @@ pub fn serve(listener: TcpListener, state: web::Data<WebState>) -> std::io::Resu
     let limits = state.limits;
     let workers = limits.workers.max(1);
     let ms = Duration::from_millis;
+    let_go_of_the_deaf(&listener, limits.send_wait_ms);
     let server = HttpServer::new(move || {
         let state = state.clone();
         App::new().configure(move |cfg| configure(cfg, state))

@@ -9,6 +9,8 @@ use crate::discord_peer::{Limit, Mode, Rude};
 use scene::Scene;
 use std::time::Duration;
 
+pub use oracle::hosts;
+
 /// Longer than every wait that the faults of a short test add up to.
 const PATIENCE: Duration = Duration::from_secs(120);
 

@@ -48,14 +48,13 @@ pub fn judge(messages: &[Message], truth: &Truth) -> (Vec<String>, usize) {
 
 fn one_host(host: &str, about: &[(&Message, Told)], truth: &Truth, repeats: &mut BTreeSet<String>) -> Vec<String> {
     let mut faults = Vec::new();
-    let first_end = about.iter().skip(1).position(|(_, told)| *told >= Told::Over).map(|at| at + 1);
-    let (openings, ends) = match (about.first(), first_end) {
-        (None, _) => return vec!["lost: no message names it".into()],
-        (Some((_, Told::Ended)), _) => return vec!["its end is told before its beginning".into()],
-        // An opening that was written when all was over is followed by repeats of itself at most.
-        (Some((_, Told::Over)), _) | (_, None) => about.split_at(about.len()),
-        (_, Some(at)) => about.split_at(at),
-    };
+    if about.is_empty() {
+        return vec!["lost: no message names it".into()];
+    }
+    if about[0].1 == Told::Ended {
+        return vec!["its end is told before its beginning".into()];
+    }
+    let (openings, ends) = about.split_at(1 + about.windows(2).take_while(|pair| is_beginning(host, pair)).count());
     for line in [openings, ends] {
         faults.extend(line.windows(2).filter_map(|pair| unexcused(pair[0].0, pair[1].0, truth, repeats)));
     }
@@ -76,6 +75,18 @@ fn one_host(host: &str, about: &[(&Message, Told)], truth: &Truth, repeats: &mut
     faults
 }
 
+/// Whether the second message tells of the beginning, too: surely when it says so. A digest of what is over may be either: it is
+/// the end of what the first told of if that was changed to say so as well, and a repeat of it otherwise.
+fn is_beginning(host: &str, pair: &[(&Message, Told)]) -> bool {
+    let (first, (again, said)) = (pair[0].0, pair[1]);
+    let followed = told(&first.body).get(host).is_some_and(|now| *now >= Told::Over);
+    match said {
+        Told::Open | Told::Known => true,
+        Told::Over => again.first_body()["embeds"][0]["title"].as_str().is_some_and(|t| t.starts_with("Resolved:")) || !followed,
+        Told::Ended => false,
+    }
+}
+
 /// A repeat needs a cause after the first: an ambiguous answer, or a kill between them. And it has to say what it is.
 fn unexcused(first: &Message, again: &Message, truth: &Truth, repeats: &mut BTreeSet<String>) -> Option<String> {
     repeats.insert(again.id.clone());
@@ -93,7 +104,8 @@ fn is_ambiguous(by: &Mode) -> bool {
     match by {
         Mode::AcceptThenDrop | Mode::Reset | Mode::Rude(Rude::Garbage | Rude::NoId | Rude::Huge) => true,
         // Too slow for the caller, perhaps.
-        Mode::Slow(ms) | Mode::Drip(ms) => *ms >= 10,
+        Mode::Slow(ms) => *ms >= 5_000,
+        Mode::Drip(_) => true,
         Mode::RateLimit(limit) => !matches!(limit, Limit::Spent(_)),
         _ => false,
     }

@@ -38,6 +38,18 @@ async fn head_has_the_headers_of_get_and_no_body() {
 }
 
 #[actix_web::test]
+async fn a_chunked_body_that_nobody_reads_to_its_end_closes_its_connection() {
+    let bed = Bed::new().await;
+    let (address, handle) = served(&bed).await;
+    for path in ["/heartbeat/nobody", "/api/v1/hosts", "/api/v1/health", "/nothing"] {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+        let answer = raw(address, &head).await;
+        assert!(answer.starts_with("HTTP/1.1 4") && answer.contains("connection: close"), "{path}: {answer}");
+    }
+    handle.stop(false).await;
+}
+
+#[actix_web::test]
 async fn a_slow_body_is_408_and_nothing_is_stored() {
     let limits = WebLimits { body_wait_ms: 200, ..WebLimits::default() };
     let bed = Bed::with(limits, Vec::new()).await;
