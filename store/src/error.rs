@@ -136,6 +136,11 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
+/// Whether a connection that answered this must not be used again.
+pub(crate) fn is_fatal_code(extended: i32) -> bool {
+    from_code(extended, "").is_fatal()
+}
+
 fn from_code(extended: i32, text: &str) -> StoreError {
     let told = || format!("{text} (SQLite code {extended})");
     match extended {

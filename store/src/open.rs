@@ -1,10 +1,11 @@
 //! How the file is opened: one hub at a time, durable, never recreated, brought to the newest schema.
 
-use crate::error::{Result, StoreError};
+use crate::error::{Result, StoreError, is_fatal_code};
 use crate::migrate;
 use crate::reader::{Reader, ReaderLimits};
 use crate::writer::Writer;
 use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::hooks::Wal;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -17,7 +18,7 @@ const LOCK_NAME: &str = "hub.lock";
 /// What every SQLite file begins with.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// Pages after which a commit also writes back (4 MiB).
-const CHECKPOINT_PAGES: u32 = 1_000;
+const CHECKPOINT_PAGES: i32 = 1_000;
 /// Bytes of log kept allocated between write-backs.
 const LOG_KEPT_BYTES: u32 = 32 << 20;
 /// Statements a connection keeps prepared.
@@ -186,11 +187,24 @@ fn set_up_writer(conn: &Connection, options: &Options) -> Result<()> {
     }
     conn.execute_batch(&format!(
         "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;
-         PRAGMA cache_size = -{}; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA journal_size_limit = {LOG_KEPT_BYTES};
+         PRAGMA cache_size = -{}; PRAGMA journal_size_limit = {LOG_KEPT_BYTES};
          PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
         options.writer_cache_kib
     ))?;
+    conn.wal_hook(Some(write_back));
     Ok(())
+}
+
+/// Called after each commit. SQLite's own write-back drops its errors and tries again on the same connection; here one of the
+/// disk becomes the COMMIT's, of which nobody knows then whether it was done, and the process ends. A reader in the way or a
+/// full disk costs nothing but a longer log.
+fn write_back(log: &Wal, pages: i32) -> rusqlite::Result<()> {
+    if pages < CHECKPOINT_PAGES {
+        return Ok(());
+    }
+    let done = log.checkpoint();
+    let is_fatal = |e: &rusqlite::Error| e.sqlite_error().is_some_and(|e| is_fatal_code(e.extended_code));
+    if done.as_ref().is_err_and(is_fatal) { done } else { Ok(()) }
 }
 
 fn reader_init(options: &Options) -> impl Fn(&mut Connection) -> rusqlite::Result<()> + Send + Sync + 'static {
@@ -303,7 +317,6 @@ mod tests {
             ("foreign_keys", "1"),
             ("temp_store", "2"),
             ("cache_size", "-16384"),
-            ("wal_autocheckpoint", "1000"),
             ("journal_size_limit", "33554432"),
             ("busy_timeout", "6000"),
         ] {

@@ -12,12 +12,14 @@ mod discord_peer;
 mod disk_full;
 mod first_alert;
 mod gauge;
+mod io_faults;
 mod kill;
 mod overload;
 #[path = "../support/process.rs"]
 mod process;
 mod restart;
 mod seeded;
+mod shim;
 mod slow_clients;
 mod storm;
 mod week;

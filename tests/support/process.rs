@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a hub may take to start before the test gives up on it: generous, because machines are shared.
@@ -17,6 +17,7 @@ pub struct HubProcess {
     pub address: String,
     /// From the spawn to the first healthy answer.
     pub started_in: Duration,
+    began: Instant,
     folder: PathBuf,
 }
 
@@ -29,16 +30,48 @@ impl HubProcess {
     }
 
     /// Starts the hub in `folder` by another command whose process it becomes; `data` is where its data folder is seen from here.
-    pub fn start_by(mut command: Command, folder: &Path, data: impl Fn(&Child) -> PathBuf) -> HubProcess {
+    pub fn start_by(command: Command, folder: &Path, data: impl Fn(&Child) -> PathBuf) -> HubProcess {
+        let mut hub = HubProcess::try_start_by(command, folder, data).unwrap_or_else(|status| {
+            let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+            panic!("the hub ended at its start with {status}: {log}")
+        });
+        wait_for(PATIENCE, || is_healthy(&hub.address).then_some(())).expect("the hub answers");
+        hub.started_in = stopwatch() - hub.began;
+        hub
+    }
+
+    /// Like [`HubProcess::start_by`] for a hub that may refuse to start: it says where it listens, or how it ended.
+    pub fn try_start_by(mut command: Command, folder: &Path, data: impl Fn(&Child) -> PathBuf) -> Result<HubProcess, ExitStatus> {
         let began = stopwatch();
         drop(std::fs::remove_file(folder.join("data/hub.json")));
         let log = OpenOptions::new().create(true).append(true).open(folder.join("log")).expect("a log file");
         let output = OpenOptions::new().create(true).append(true).open(folder.join("out")).expect("a file for what it prints");
         let mut child = command.stdout(output).stderr(log).spawn().expect("the hub starts");
-        let address =
-            wait_for(PATIENCE, || address_in(folder, &data(&child), &mut child)).expect("the hub says where it listens");
-        wait_for(PATIENCE, || is_healthy(&address).then_some(())).expect("the hub answers");
-        HubProcess { child, address, started_in: stopwatch() - began, folder: folder.to_path_buf() }
+        let address = wait_for(PATIENCE, || match child.try_wait() {
+            Ok(Some(status)) => Some(Err(status)),
+            _ => address_in(&data(&child)).map(Ok),
+        });
+        let address = address.unwrap_or_else(|| {
+            drop(child.kill());
+            panic!("the hub neither says where it listens nor ends")
+        })?;
+        Ok(HubProcess { child, address, began, started_in: stopwatch() - began, folder: folder.to_path_buf() })
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Waits until it has ended.
+    pub fn wait_for_end(&mut self) -> Option<ExitStatus> {
+        wait_for(PATIENCE, || self.ended())
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).expect("it is ours");
     }
 
     /// The process's id.
@@ -54,9 +87,8 @@ impl HubProcess {
 
     /// Asks it to stop and waits for its exit code.
     pub fn terminate(mut self) -> Option<i32> {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it is ours to stop");
-        wait_for(PATIENCE, || self.child.try_wait().ok().flatten()).expect("it stops").code()
+        self.signal(rustix::process::Signal::TERM);
+        self.wait_for_end().expect("it stops").code()
     }
 
     /// What it has logged so far, over all its lives in this folder.
@@ -86,11 +118,7 @@ pub fn pulsewarden(folder: &Path) -> Command {
     command
 }
 
-fn address_in(folder: &Path, data: &Path, child: &mut Child) -> Option<String> {
-    if let Ok(Some(status)) = child.try_wait() {
-        let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
-        panic!("the hub ended at its start with {status}: {log}");
-    }
+fn address_in(data: &Path) -> Option<String> {
     let text = std::fs::read_to_string(data.join("hub.json")).ok()?;
     let hub: serde_json::Value = serde_json::from_str(&text).ok()?;
     Some(hub["url"].as_str()?.trim_start_matches("http://").trim_end_matches('/').to_owned())
