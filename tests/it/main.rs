@@ -10,6 +10,7 @@ mod callers;
 mod cli;
 mod discord_peer;
 mod disk_full;
+mod durable;
 mod first_alert;
 mod gauge;
 mod io_faults;
