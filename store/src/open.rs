@@ -181,7 +181,7 @@ fn check_file(path: &Path) -> Result<()> {
 fn set_up_writer(conn: &Connection, options: &Options) -> Result<()> {
     conn.busy_timeout(Duration::from_millis(options.busy_timeout_ms))?;
     conn.set_prepared_statement_cache_capacity(PREPARED);
-    let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    let mode = write_ahead(conn)?;
     if mode != "wal" {
         return Err(StoreError::Other(format!("this file system cannot keep a write-ahead log (journal mode {mode})")));
     }
@@ -205,6 +205,14 @@ fn write_back(log: &Wal, pages: i32) -> rusqlite::Result<()> {
     let done = log.checkpoint();
     let is_fatal = |e: &rusqlite::Error| e.sqlite_error().is_some_and(|e| is_fatal_code(e.extended_code));
     if done.as_ref().is_err_and(is_fatal) { done } else { Ok(()) }
+}
+
+/// Asks for the write-ahead log and tells the mode it is now. Asked to its end: what fails while the mode is written comes after
+/// the row, and `query_row` would not look there.
+fn write_ahead(conn: &Connection) -> Result<String> {
+    let mut query = conn.prepare("PRAGMA journal_mode = WAL")?;
+    let modes = query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    Ok(modes.into_iter().next().unwrap_or_default())
 }
 
 fn reader_init(options: &Options) -> impl Fn(&mut Connection) -> rusqlite::Result<()> + Send + Sync + 'static {
