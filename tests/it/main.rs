@@ -8,6 +8,7 @@ mod api;
 mod bad_input;
 mod callers;
 mod cli;
+mod clock_steps;
 mod discord_peer;
 mod disk_full;
 mod durable;
