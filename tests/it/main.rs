@@ -14,6 +14,7 @@ mod disk_full;
 mod durable;
 mod first_alert;
 mod gauge;
+mod hostile_names;
 mod io_faults;
 mod kill;
 mod overload;

@@ -108,6 +108,7 @@ impl Cut {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn text_is_cut_at_the_limit_and_not_before() {
@@ -150,6 +151,43 @@ mod tests {
     fn an_ordinary_name_stays_as_it_is() {
         for name in ["web-server-01", "Büro NAS (cellar)", "db.example.net:5432", "日本 1/2"] {
             assert_eq!(plain(name, 256), name);
+        }
+    }
+
+    fn hostile() -> impl Strategy<Value = String> {
+        let pieces = [
+            "@everyone",
+            "<@&1>",
+            "**",
+            "`",
+            "[a](https://b.example)",
+            "\u{202e}",
+            "\u{200b}",
+            "\0",
+            "\\",
+            "{{x}}",
+            "👨\u{200d}👩",
+        ];
+        prop::collection::vec(prop_oneof![prop::sample::select(pieces.to_vec()).prop_map(str::to_owned), any::<String>()], 0..8)
+            .prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_shown_is_only_text_and_can_be_recognised(text in hostile(), most in 1_usize..400) {
+            let shown = plain(&text, most);
+            prop_assert!(units(&shown) <= most);
+            let mut escaped = false;
+            for c in shown.chars() {
+                let counts = matches!(c, '*' | '_' | '~' | '`' | '|' | '[' | ']' | '<') && !escaped;
+                prop_assert!(!counts && c != '@' && !c.is_control() && !is_invisible(c), "{c:?} in {shown:?}");
+                escaped = c == '\\' && !escaped;
+            }
+            prop_assert!(!shown.contains("://"));
+            let essence = |text: &str| text.chars().filter(|c| c.is_alphanumeric() && !is_invisible(*c)).collect::<String>();
+            let (wanted, kept) = (essence(&text), essence(&shown));
+            prop_assert!(wanted.starts_with(&kept), "{kept:?} of {wanted:?}");
+            prop_assert!(shown.ends_with('…') || kept == wanted, "{kept:?} of {wanted:?}");
         }
     }
 }
