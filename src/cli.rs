@@ -87,6 +87,12 @@ pub fn run() -> ExitCode {
     done.map_or_else(|e| e.report(), |()| Exit::Done.into())
 }
 
+/// The address in the text of a `hub.json`; a door for the fuzzer.
+#[doc(hidden)]
+pub fn url_in_hub_file(text: &str) -> Option<String> {
+    api::url_in(text)
+}
+
 /// The command line as clap knows it: for the tests of its help, and for shell completions.
 pub fn command() -> clap::Command {
     Cli::command()

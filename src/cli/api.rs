@@ -59,8 +59,13 @@ pub(super) fn local_url(config: &Config) -> Result<String, CliError> {
         let left = format!("no hub runs here ({} is left over from one): start it with \"pulsewarden serve\"", path.display());
         return Err(CliError::new(Exit::Unreachable, left));
     }
-    let hub: Value = serde_json::from_str(&text).unwrap_or_default();
-    hub["url"].as_str().map(callable).ok_or_else(absent)
+    url_in(&text).ok_or_else(absent)
+}
+
+/// The address that a hub wrote down.
+pub(super) fn url_in(text: &str) -> Option<String> {
+    let hub: Value = serde_json::from_str(text).unwrap_or_default();
+    hub["url"].as_str().map(callable)
 }
 
 /// An address to listen on is none to call.

@@ -13,6 +13,7 @@ mod discord_peer;
 mod disk_full;
 mod durable;
 mod first_alert;
+mod fuzz_seeds;
 mod gauge;
 mod hostile_names;
 mod io_faults;

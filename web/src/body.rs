@@ -144,7 +144,7 @@ fn is_type(req: &HttpRequest, wanted: &str) -> bool {
     kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<Json<T>, ApiError> {
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<Json<T>, ApiError> {
     let text = std::str::from_utf8(bytes).map_err(|_| ApiError::field("body", "must be JSON in UTF-8"))?;
     let whole: Value = serde_json::from_str(text).map_err(|e| ApiError::field("body", format!("is not valid JSON: {e}")))?;
     let Value::Object(object) = &whole else {

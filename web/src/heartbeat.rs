@@ -13,6 +13,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 use actors::db::Beat;
 use actors::roster::HostEntry;
+use domain::host::HostId;
 use domain::schedule::Schedule;
 use domain::signal::Signal;
 use domain::time::{Now, Wall};
@@ -20,6 +21,7 @@ use domain::watch::Watch;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::sync::Arc;
+use store::seal::hash_token;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -115,6 +117,16 @@ async fn read(state: &WebState, req: &HttpRequest, payload: &mut Payload) -> Res
 /// One answer for every caller who is not known: unknown host, impossible id, no token, wrong token.
 fn stranger() -> ApiError {
     ApiError::unauthorized("unknown host or wrong token")
+}
+
+/// Reads all that a heartbeat says without knowing who it is from; for the fuzzer.
+pub(crate) fn read_all(req: &HttpRequest, rest: &str, text: &str) {
+    let (said, (host_id, part)) = (Said::of(text), target(rest));
+    let token = said.token.or_else(|| bearer(req).map(Cow::Borrowed)).unwrap_or_default();
+    let rid = said.rid.map(|text| uuid("rid", &text));
+    let key = key(req, said.id);
+    assert!(key.as_ref().is_ok_and(|key| key.as_ref().is_none_or(|key| key.len() <= KEY_MAX_CHARS)) || key.is_err());
+    std::hint::black_box((HostId::is_valid(host_id), Signal::parse(part).is_ok(), hash_token(&token), rid.is_some()));
 }
 
 /// Host id and signal in what follows the prefix: `/web-01/start`.

@@ -8,6 +8,8 @@ pub mod alerts;
 pub mod auth;
 mod body;
 pub mod error;
+#[doc(hidden)]
+pub mod fuzz;
 mod headers;
 pub mod health;
 pub mod heartbeat;

@@ -6,7 +6,8 @@
 use domain::duration::words;
 use domain::incident::{AlertType, Cause};
 use domain::notice::{Incident, plain, stamp};
-use handlebars::{Handlebars, RenderError, no_escape};
+use handlebars::template::{HelperTemplate, TemplateElement};
+use handlebars::{Handlebars, RenderError, Template, no_escape};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -80,8 +81,12 @@ impl Texts {
             return Err(fault(None, format!("has {size} bytes: at most {FILE_MAX_BYTES} are allowed")));
         }
         let text = std::fs::read_to_string(file).map_err(|e| fault(None, format!("cannot be read: {e}")))?;
-        let parsed = self.own.register_template_string(name, text.trim_end());
-        parsed.map_err(|e| fault(e.pos().map(|(line, _)| line), format!("is no template: {}", e.reason())))?;
+        let parsed = Template::compile_with_name(text.trim_end(), (*name).to_owned());
+        let parsed = parsed.map_err(|e| fault(e.pos().map(|(line, _)| line), format!("is no template: {}", e.reason())))?;
+        if let Some(line) = endless(&parsed) {
+            return Err(fault(Some(line), "may use only {{#if}} and {{#unless}}: a template cannot include or repeat".into()));
+        }
+        self.own.register_template(name, parsed);
         let tried = self.own.render(name, &sample());
         tried
             .map_err(|e| fault(e.line_no, format!("cannot be rendered: {}; known values are {}", e.reason(), known_values())))?;
@@ -123,6 +128,26 @@ impl Texts {
             );
         }
     }
+}
+
+/// The line of whatever could make a template run for ever or fill the memory: an inclusion, which may go in circles, or a loop,
+/// which may stand in others.
+fn endless(template: &Template) -> Option<usize> {
+    // The place of what follows an `else if` is not kept.
+    let line = |at: usize| template.mapping.get(at).map_or(1, |place| place.0);
+    template.elements.iter().enumerate().find_map(|(at, element)| match element {
+        TemplateElement::RawString(_) | TemplateElement::Comment(_) => None,
+        TemplateElement::Expression(helper) | TemplateElement::HtmlExpression(helper) => inside(helper),
+        TemplateElement::HelperBlock(helper) => {
+            let is_choice = matches!(helper.name.as_name(), Some("if" | "unless"));
+            if is_choice { inside(helper) } else { Some(line(at)) }
+        }
+        _ => Some(line(at)),
+    })
+}
+
+fn inside(helper: &HelperTemplate) -> Option<usize> {
+    [&helper.template, &helper.inverse].into_iter().flatten().find_map(endless)
 }
 
 fn registry() -> Handlebars<'static> {
@@ -244,6 +269,27 @@ mod tests {
         assert!(told[1].contains("hostdown.hbs: is no template of the hub: name it one of host_down.hbs"), "{}", told[1]);
         assert!(told[2].contains("internet.hbs: has 20000 bytes"), "{}", told[2]);
         assert!(told[3].contains("job_failed.hbs:2: ") && told[3].contains("hots"), "{}", told[3]);
+    }
+
+    #[test]
+    fn a_template_that_could_go_on_for_ever_is_refused() {
+        for text in [
+            "{{> recovered}}",
+            "a\n{{#if host}}{{> host_down}}{{/if}}",
+            "{{#each this}}{{#each ../this}}x{{/each}}{{/each}}",
+            "{{#with this}}{{host}}{{/with}}",
+            "{{#if host}}{{else}}{{#each this}}{{/each}}{{/if}}",
+            "{{#if why}}a{{else if host}}{{> recovered}}{{/if}}",
+            "{{#*inline \"x\"}}{{> x}}{{/inline}}",
+            "{{#> recovered}}x{{/recovered}}",
+        ] {
+            let folder = folder(&[("host_down.hbs", text)]);
+            let errors = Texts::load(folder.path()).err().unwrap_or_else(|| panic!("{text} is taken"));
+            assert!(errors[0].line.is_some() && errors[0].message.contains("cannot include or repeat"), "{text}: {errors:?}");
+        }
+        let folder =
+            folder(&[("host_down.hbs", "{{#if exit_code}}{{#unless why}}a{{/unless}}{{else}}{{host}}{{/if}}{{! note }}")]);
+        assert_eq!(Texts::load(folder.path()).unwrap().opened(&incident()), "web-01");
     }
 
     #[test]
