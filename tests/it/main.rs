@@ -7,6 +7,7 @@ mod alerts;
 mod api;
 mod bad_input;
 mod callers;
+mod ceiling;
 mod cli;
 mod clock_steps;
 mod discord_peer;
