@@ -28,3 +28,4 @@ mod shim;
 mod slow_clients;
 mod storm;
 mod week;
+mod writers;

@@ -1,9 +1,10 @@
 //! T4 and T5 in small: the hub is stopped, ended or killed for longer than its hosts may be silent. Who calls again is not
 //! alerted, who is dead is, and who was known to be dead stays one alert.
 
-use crate::api::{Api, KEY, signal};
+use crate::api::{Api, signal};
 use crate::callers::{Absence, Callers, Moment};
 use crate::process::{Client, HubProcess, stopwatch};
+use crate::writers::start;
 use rustix::process::Signal;
 use serde_json::json;
 use std::path::Path;
@@ -100,8 +101,4 @@ fn alerted_over(absence: impl Fn(HubProcess, &Path) -> (HubProcess, Absence)) ->
     assert_eq!((once("dying"), once("gone")), (1, 1), "{alerted:?}");
     assert_eq!(hub.terminate(), Some(0));
     timely.len()
-}
-
-fn start(folder: &Path) -> HubProcess {
-    HubProcess::start(folder, &[("API_KEY", KEY)])
 }

@@ -128,6 +128,11 @@ fn is_healthy(address: &str) -> bool {
     Client::new(address).send("GET", "/api/v1/health", &[], b"").is_ok_and(|a| a.status == 200)
 }
 
+/// Whether the long forms are wanted, which `make torture` runs: there the promised figures are asserted too.
+pub fn is_torture() -> bool {
+    std::env::var("PULSEWARDEN_TORTURE").is_ok_and(|value| value == "1")
+}
+
 /// Looks every few milliseconds until there is something, or patience ends.
 pub fn wait_for<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let end = stopwatch() + patience;
