@@ -1,6 +1,9 @@
 //! The one place that knows everybody: it opens the store, starts the hub and its web server, and stops them in order.
 
 mod hosts_file;
+mod signals;
+
+pub use signals::Signals;
 
 use crate::config::{Config, templates};
 use actix_web::web::Data;
@@ -12,6 +15,7 @@ use actors::hub::{Hub, HubParts, Running};
 use actors::link::ack_link;
 use actors::settings::Settings;
 use actors::supervision::{ESCALATED, Exit, name_children_in_panics};
+use signals::Asked;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,7 +25,6 @@ use std::time::Duration;
 use store::seal::Keyring;
 use store::settings::KEY_FINGERPRINT;
 use store::{Store, StoreError};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use web::{SetupLink, WebParts, WebState};
 
 /// Where a running hub says how to reach it, beside the database: for the commands on the same machine.
@@ -157,23 +160,10 @@ impl App {
     }
 
     /// Serves until SIGTERM or SIGINT, then stops in order. SIGHUP applies `hosts.yaml` again.
-    pub async fn wait(self) -> ExitCode {
-        let (Ok(mut term), Ok(mut int), Ok(mut hup)) =
-            (on(SignalKind::terminate()), on(SignalKind::interrupt()), on(SignalKind::hangup()))
-        else {
-            log::error!("signals cannot be heard: stopping");
-            self.stop().await;
-            return ExitCode::FAILURE;
-        };
-        loop {
-            tokio::select! {
-                _ = term.recv() => break,
-                _ = int.recv() => break,
-                _ = hup.recv() => {
-                    if let Err(e) = hosts_file::apply(&self.running.hub, &self.config).await {
-                        log::error!("SIGHUP: hosts.yaml was not applied: {e}");
-                    }
-                }
+    pub async fn wait(self, mut signals: Signals) -> ExitCode {
+        while let Asked::Reload = signals.next().await {
+            if let Err(e) = hosts_file::apply(&self.running.hub, &self.config).await {
+                log::error!("SIGHUP: hosts.yaml was not applied: {e}");
             }
         }
         self.stop().await;
@@ -196,10 +186,6 @@ impl App {
         }
         log::info!("stopped");
     }
-}
-
-fn on(kind: SignalKind) -> std::io::Result<Signal> {
-    signal(kind)
 }
 
 fn install_tls() {

@@ -1,7 +1,7 @@
 //! `serve`: runs the hub until it is told to stop.
 
 use super::{CliError, Exit, Surroundings, logging, print};
-use crate::app::{self, StartError};
+use crate::app::{self, Signals, StartError};
 use crate::config::Config;
 use std::process::ExitCode;
 
@@ -28,6 +28,7 @@ pub(super) fn run(_: &Args, here: &Surroundings) -> Result<ExitCode, CliError> {
 }
 
 async fn serve(config: Config) -> Result<ExitCode, CliError> {
+    let signals = Signals::hear().map_err(|e| CliError::new(Exit::Failed, format!("signals cannot be heard: {e}")))?;
     let app = app::start(config).await.map_err(|e| CliError::new(exit_of(&e), e.to_string()))?;
     print::line(format_args!("Pulsewarden listens on http://{}", app.address()));
     if let Some(hint) = app.hint() {
@@ -36,7 +37,7 @@ async fn serve(config: Config) -> Result<ExitCode, CliError> {
     if let Some(url) = app.setup_url() {
         print::line(format_args!("Make the first management key here, once: {url}"));
     }
-    Ok(app.wait().await)
+    Ok(app.wait(signals).await)
 }
 
 fn exit_of(error: &StartError) -> Exit {

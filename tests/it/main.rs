@@ -25,6 +25,7 @@ mod process;
 mod restart;
 mod seeded;
 mod shim;
+mod sigterm;
 mod slow_clients;
 mod storm;
 mod week;

@@ -23,6 +23,8 @@ use tokio::sync::Notify;
 
 /// How long a stop waits for the last sign of life.
 const LAST_SIGN: Duration = Duration::from_secs(1);
+/// How long a stop waits for a call of Discord's in flight: less than [`ALL_ACTORS`], so that the store is still closed last.
+const LAST_CALL_MS: u64 = 2_000;
 /// How long a stop waits for all actors together; with the web server's own limit it stays under ten seconds.
 const ALL_ACTORS: Duration = Duration::from_secs(3);
 
@@ -82,7 +84,8 @@ impl Running {
         let alerts = {
             let known = settings.clone();
             let actor = AlertActor::new(db.clone(), bench.clock.clone(), Arc::new(move || known.channels()), alert);
-            supervisor.spawn(&Arc::new(ChildSpec::core("alert")), ChildId::Name("alert"), move |_| actor)
+            let spec = ChildSpec { shutdown_limit_ms: LAST_CALL_MS, ..ChildSpec::core("alert") };
+            supervisor.spawn(&Arc::new(spec), ChildId::Name("alert"), move |_| actor)
         };
         let hosts = {
             let keeper = HostsActor::new(bench.clone(), roster.clone(), supervisor.clone(), Arc::new(ChildSpec::many("hosts")));
