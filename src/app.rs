@@ -39,7 +39,7 @@ const LINK_VALID_MS: i64 = 7 * 86_400_000;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The database.
-    #[error("the database {path}: {error}")]
+    #[error("the database {path}: {error}{}", what_to_do(error))]
     Store {
         /// Which file.
         path: String,
@@ -76,6 +76,14 @@ pub enum StartError {
         /// Why it failed.
         error: std::io::Error,
     },
+}
+
+fn what_to_do(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Corrupt(_) => "; it was left as it is: put a backup in its place",
+        StoreError::Full => "; make room, and start again",
+        _ => "",
+    }
 }
 
 /// A running hub with its web server.

@@ -55,7 +55,7 @@ pub(super) fn local_url(config: &Config) -> Result<String, CliError> {
         CliError::new(Exit::Unreachable, text)
     };
     let text = std::fs::read_to_string(&path).map_err(|_| absent())?;
-    if !store::open::is_in_use(&config.database) {
+    if !store::is_in_use(&config.database) {
         let left = format!("no hub runs here ({} is left over from one): start it with \"pulsewarden serve\"", path.display());
         return Err(CliError::new(Exit::Unreachable, left));
     }

@@ -13,6 +13,7 @@ pub mod error;
 pub mod events;
 pub mod hosts;
 pub mod keys;
+mod lock;
 mod migrate;
 pub mod open;
 pub mod outbox;
@@ -26,6 +27,7 @@ pub mod verdicts;
 pub mod writer;
 
 pub use error::{Certainty, Result, StoreError, TransactError};
+pub use lock::is_in_use;
 pub use open::{Options, Store};
 pub use reader::Reader;
 pub use rusqlite::{Connection, Transaction};

@@ -1,20 +1,19 @@
 //! How the file is opened: one hub at a time, durable, never recreated, brought to the newest schema.
 
 use crate::error::{Result, StoreError, is_fatal_code};
+use crate::lock::{LOCK_NAME, Lock};
 use crate::migrate;
 use crate::reader::{Reader, ReaderLimits};
 use crate::writer::Writer;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, OpenFlags};
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::Read;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Name of the lock file beside the database.
-const LOCK_NAME: &str = "hub.lock";
 /// What every SQLite file begins with.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// Pages after which a commit also writes back (4 MiB).
@@ -25,12 +24,6 @@ const LOG_KEPT_BYTES: u32 = 32 << 20;
 const PREPARED: usize = 128;
 /// Checked after an unclean stop: small, and the hub cannot judge without them. Heartbeats would take too long at start.
 const CHECKED_TABLES: [&str; 6] = ["hosts", "alerts", "outbox", "channels", "config", "alive"];
-
-/// Whether a hub works on the database at `path` now: what lies beside it may be left over from one that crashed.
-pub fn is_in_use(path: &Path) -> bool {
-    let Ok(file) = File::open(folder_of(path).join(LOCK_NAME)) else { return false };
-    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
-}
 
 /// Sizes and limits of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,8 +73,8 @@ impl Store {
         let folder = folder_of(path);
         let mut making = DirBuilder::new();
         making.recursive(true).mode(0o700).create(&folder).map_err(|e| StoreError::file(&folder, &e))?;
-        let lock = Lock::take(&folder.join(LOCK_NAME))?;
-        let is_new = prepare_file(path, &folder)?;
+        let mut lock = Lock::take(&folder.join(LOCK_NAME))?;
+        let is_new = prepare_file(path, &folder, lock.kept_a_database)?;
         let mut conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         migrate::check_owner(&conn)?;
         if conn.is_readonly("main")? {
@@ -92,6 +85,7 @@ impl Store {
             quick_check(&conn)?;
         }
         migrate::run(&mut conn)?;
+        lock.keeps_a_database()?;
         let manager = SqliteConnectionManager::file(path)
             .with_flags(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .with_init(reader_init(options));
@@ -137,7 +131,7 @@ pub fn faults(conn: &Connection, limit: u32) -> Result<Vec<String>> {
     Ok(lines.into_iter().filter(|line| line != "ok").collect())
 }
 
-fn folder_of(path: &Path) -> PathBuf {
+pub(crate) fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
         _ => PathBuf::from("."),
@@ -151,11 +145,16 @@ fn wal_of(path: &Path) -> PathBuf {
 }
 
 /// Makes the file if there is none (private from its first moment, its name durable); answers whether it is new.
-fn prepare_file(path: &Path, folder: &Path) -> Result<bool> {
+/// One that was there and is gone or empty is not made again: whoever lost it must know.
+fn prepare_file(path: &Path, folder: &Path, was_there: bool) -> Result<bool> {
     let log_bytes = fs::metadata(wal_of(path)).map_or(0, |log| log.len());
     let empty = fs::metadata(path).map_or(true, |file| file.len() == 0);
     if empty && log_bytes > 0 {
-        let text = format!("{} is missing or empty, but its log is not: put the file back", path.display());
+        return Err(StoreError::Corrupt(format!("{} is missing or empty, but its log is not", path.display())));
+    }
+    if empty && was_there {
+        let (path, lock) = (path.display(), folder.join(LOCK_NAME));
+        let text = format!("{path} is missing or empty, but there was one; to begin anew remove {} as well", lock.display());
         return Err(StoreError::Corrupt(text));
     }
     if !empty {
@@ -175,7 +174,7 @@ fn check_file(path: &Path) -> Result<()> {
     if head == MAGIC {
         return Ok(());
     }
-    Err(StoreError::Corrupt(format!("{} is not a SQLite database; it was left as it is", path.display())))
+    Err(StoreError::Corrupt(format!("{} is not a SQLite database", path.display())))
 }
 
 fn set_up_writer(conn: &Connection, options: &Options) -> Result<()> {
@@ -260,44 +259,6 @@ fn uri_of(path: &Path, query: &str) -> String {
     uri + query
 }
 
-/// The lock that keeps a second hub away: held by the kernel, so it never outlives its process. The file's content tells
-/// how the last holder ended: its process id while it runs and after a crash, nothing after a clean stop.
-pub(crate) struct Lock {
-    file: File,
-    was_unclean: bool,
-}
-
-impl Lock {
-    fn take(path: &Path) -> Result<Lock> {
-        let told = |e: std::io::Error| StoreError::file(path, &e);
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-        let mut file = opened.map_err(told)?;
-        let locked = file.try_lock();
-        let mut text = String::new();
-        (&file).take(32).read_to_string(&mut text).map_err(told)?;
-        match locked {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::Locked { pid: text.trim().parse().ok(), path: path.display().to_string() });
-            }
-            Err(TryLockError::Error(e)) => return Err(told(e)),
-        }
-        let was_unclean = !text.trim().is_empty();
-        file.set_len(0).and_then(|()| file.rewind()).map_err(told)?;
-        writeln!(file, "{}", std::process::id()).and_then(|()| file.sync_all()).map_err(told)?;
-        Ok(Lock { file, was_unclean })
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // A full disk or a panic keeps the mark: the next start then checks, which is the safe side.
-        if !std::thread::panicking() {
-            let _ = self.file.set_len(0);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -354,28 +315,6 @@ mod tests {
         drop(store);
         let store = Store::open(&folder.database(), &Options::default()).unwrap();
         assert_eq!(store.reader.read(hosts::count).unwrap().total(), 1);
-    }
-
-    #[test]
-    fn a_second_hub_is_told_who_holds_the_file() {
-        let (store, folder) = temporary().unwrap();
-        let refused = Store::open(&folder.database(), &Options::default()).map(|_| ()).unwrap_err();
-        assert!(matches!(&refused, StoreError::Locked { pid: Some(pid), .. } if *pid == std::process::id()), "{refused:?}");
-        drop(store);
-        Store::open(&folder.database(), &Options::default()).unwrap();
-    }
-
-    #[test]
-    fn a_clean_stop_leaves_no_mark_and_an_unclean_one_is_checked() {
-        let (store, folder) = temporary().unwrap();
-        let lock = folder.path().join(LOCK_NAME);
-        assert!(!fs::read_to_string(&lock).unwrap().is_empty());
-        assert!(is_in_use(&folder.database()));
-        drop(store);
-        assert!(!is_in_use(&folder.database()));
-        assert_eq!(fs::read_to_string(&lock).unwrap(), "");
-        fs::write(&lock, "4242\n").unwrap();
-        Store::open(&folder.database(), &Options::default()).unwrap();
     }
 
     #[test]

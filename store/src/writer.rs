@@ -1,7 +1,7 @@
 //! The single writer: one connection, one transaction at a time, and the truth about how each ended.
 
 use crate::error::{Result, StoreError, TransactError};
-use crate::open::Lock;
+use crate::lock::Lock;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::path::PathBuf;
 

@@ -10,6 +10,7 @@ mod callers;
 mod ceiling;
 mod cli;
 mod clock_steps;
+mod corrupt;
 mod discord_peer;
 mod disk_full;
 mod durable;
