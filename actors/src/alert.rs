@@ -27,7 +27,7 @@ pub use trial::{SendTest, TestDone};
 
 use crate::clock::Clock;
 use crate::db::Db;
-use crate::supervision::Child;
+use crate::supervision::{Child, Context};
 use actix::prelude::*;
 use discord::{Deliver, Discord, Waits, WebhookUrl};
 use domain::time::Steady;

@@ -8,6 +8,7 @@ use crate::db::DbError;
 use crate::host::Bench;
 use crate::hosts::{AllDeaf, AllLook, HostsActor};
 use crate::refusal;
+use crate::supervision::{Addr, Context};
 use actix::prelude::*;
 use domain::time::{Now, Steady};
 use std::sync::Arc;

@@ -16,7 +16,7 @@ use crate::clock::{Clock, Mark};
 use crate::gate::{Full, Gate, Permit};
 use crate::refusal::Refusals;
 use crate::roster::HostEntry;
-use crate::supervision::{ChildId, Exit};
+use crate::supervision::{Addr, ChildId, Context, Exit};
 use actix::prelude::*;
 use batch::Side;
 use domain::incident::NewIncident;

@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::db::{Db, DbError, Judgement};
 use crate::incident::overdue;
 use crate::roster::HostEntry;
+use crate::supervision::Context;
 use actix::prelude::*;
 use domain::schedule::BusinessHours;
 use domain::signal::Signal;

@@ -4,7 +4,7 @@ use crate::db::DbError;
 use crate::host::{Bench, DRAIN_MS, Deaf, Edited, HostActor, Nudge};
 use crate::incident::not_monitored;
 use crate::roster::{HostEntry, Pulse, Roster};
-use crate::supervision::{Child, ChildId, ChildSpec, Supervisor};
+use crate::supervision::{Addr, Child, ChildId, ChildSpec, Context, Supervisor};
 use actix::prelude::*;
 use domain::incident::AlertType;
 use domain::schedule::BusinessHours;
@@ -25,9 +25,11 @@ pub struct HostsActor {
     roster: Arc<Roster>,
     supervisor: Supervisor,
     spec: Arc<ChildSpec>,
+    /// Hosts to watch from its first turn on.
+    recovered: Vec<HostRecord>,
 }
 
-/// Watch these hosts, as committed in this revision: they are new, or the hub is starting.
+/// Watch these hosts, as committed in this revision: they are new.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Admit(pub Vec<HostRecord>, pub u64);
@@ -58,9 +60,20 @@ pub struct AllDeaf {
 pub struct AllLook;
 
 impl HostsActor {
-    /// A keeper of no hosts yet; `spec` is shared by all of them.
-    pub fn new(bench: Arc<Bench>, roster: Arc<Roster>, supervisor: Supervisor, spec: Arc<ChildSpec>) -> HostsActor {
-        HostsActor { bench, roster, supervisor, spec }
+    /// A keeper of the hosts the hub found at its start; `spec` is shared by all hosts.
+    pub fn new(
+        bench: Arc<Bench>,
+        roster: Arc<Roster>,
+        supervisor: Supervisor,
+        spec: Arc<ChildSpec>,
+        recovered: Vec<HostRecord>,
+    ) -> HostsActor {
+        HostsActor { bench, roster, supervisor, spec, recovered }
+    }
+
+    fn admit_all(&self, records: Vec<HostRecord>, revision: u64) {
+        self.roster.reserve(records.len());
+        records.into_iter().for_each(|record| self.admit(record, revision));
     }
 
     fn admit(&self, record: HostRecord, revision: u64) {
@@ -107,6 +120,11 @@ fn entry(record: HostRecord, revision: u64, pulse: Arc<Pulse>, actor: OnceLock<A
 
 impl Actor for HostsActor {
     type Context = Context<Self>;
+
+    fn started(&mut self, _: &mut Context<Self>) {
+        let recovered = std::mem::take(&mut self.recovered);
+        self.admit_all(recovered, 0);
+    }
 }
 
 impl Supervised for HostsActor {}
@@ -117,9 +135,7 @@ impl Handler<Admit> for HostsActor {
     type Result = ();
 
     fn handle(&mut self, admit: Admit, _: &mut Context<Self>) {
-        self.roster.reserve(admit.0.len());
-        let Admit(records, revision) = admit;
-        records.into_iter().for_each(|record| self.admit(record, revision));
+        self.admit_all(admit.0, admit.1);
     }
 }
 

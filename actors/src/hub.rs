@@ -3,6 +3,7 @@
 mod start;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 pub use start::{HubParts, Running};
 
@@ -13,7 +14,7 @@ use crate::host::{Bench, Explain};
 use crate::hosts::{Admit, Changed, Dismiss, HostsActor, read_host};
 use crate::roster::{HostEntry, Roster};
 use crate::settings::Settings;
-use crate::supervision::{Live, State};
+use crate::supervision::{Addr, Live, State};
 use actix::prelude::*;
 use domain::field::FieldError;
 use domain::host::{HostDraft, HostId, HostSpec, Status};

@@ -3,7 +3,7 @@
 use crate::alert::{AlertActor, StoreRefuses};
 use crate::host::Bench;
 use crate::hosts::until_stored;
-use actix::Addr;
+use crate::supervision::Addr;
 use domain::host::Severity;
 use domain::incident::{AlertType, Cause, Facts, NewIncident};
 use domain::time::{Now, Steady};

@@ -1,7 +1,7 @@
 //! Who is watched: every host by its public id, with the one cell that says when it was last alive.
 
 use crate::host::HostActor;
-use actix::Addr;
+use crate::supervision::Addr;
 use domain::host::{HostId, Severity, Status};
 use domain::schedule::Schedule;
 use domain::time::{Now, Steady, Wall};

@@ -1,21 +1,25 @@
 //! The supervision engine: keeps actix actors alive, and promises that one child's panic costs one message of that child.
 //!
-//! The meaning is Erlang/OTP's `one_for_one` supervisor. A [`ChildSpec`] says, as data, which endings lead to a restart,
-//! how many restarts are too many, how long to wait before each and how long a child may take to stop. The
-//! [`Supervisor`] starts children by it:
+//! The meaning is Erlang/OTP's supervisor; `docs/supervision.md` says case by case where it is the same and where it is not.
+//! A [`Tree`] says, as data, which children there are, in start order, and what the failure of one means for the others
+//! ([`Strategy`]). A [`ChildSpec`] says which endings lead to a restart, how many restarts are too many, how long to wait
+//! before each and how long a child may take to stop. Supervisors nest. The [`Supervisor`] keeps the children by it:
 //!
-//! * A panic is caught. The child's `Addr` stays valid, the messages queued behind the one that panicked are handled,
+//! * A panic is caught. The child's [`Addr`] stays valid, the messages queued behind the one that panicked are handled,
 //!   the sender of that one gets an error, and every timer of the old life is gone.
 //! * A restart calls [`Supervised::restarting`] and then [`Actor::started`] again. See [`Child`] for what they must do.
-//! * Too many restarts: the supervisor escalates ([`Exit`]), or shows the child as given up and tries again slowly.
-//! * [`Supervisor::shutdown`] stops the groups in the reverse of their start order, each child within its limit,
+//!   Siblings that are restarted with one that failed keep address and mailbox too: they stop before their next message.
+//! * Too many restarts: the supervisor fails with the child, and the one above judges that, up to the top, where [`Exit`]
+//!   ends the process; or the child is shown as given up and tried again slowly ([`GiveUp`]).
+//! * [`Supervisor::shutdown`] stops the children in the reverse of their start order, each within its limit,
 //!   messages already queued first.
+//! * A hang is noticed: a wait inside a child that does not end ([`ChildSpec::hang_limit_ms`]) is an ending like a panic; a
+//!   turn that blocks the thread ends the process ([`Supervisor::observe`]).
 //! * [`Live`] is the live view, readable from any thread; a healthy child of a large group costs it nothing.
 //!
 //! ```
-//! use actix::{Actor, Context, Handler, Message, Supervised, System};
-//! use actors::{clock::Clock, supervision::{Child, ChildId, ChildSpec, Exit, Supervisor}};
-//! use std::sync::Arc;
+//! use actix::{Actor, Handler, Message, Supervised, System};
+//! use actors::{clock::Clock, supervision::{Child, ChildDef, ChildSpec, Context, Exit, Flags, Strategy, Tree}};
 //!
 //! struct Divider { calls: u32 }
 //! impl Actor for Divider { type Context = Context<Self>; }
@@ -33,9 +37,11 @@
 //! }
 //!
 //! System::new().block_on(async {
-//!     let supervisor = Supervisor::start("example", Clock::system(), Exit::process());
-//!     let spec = Arc::new(ChildSpec::many("divider"));
-//!     let divider = supervisor.spawn(&spec, ChildId::from("one"), |_| Divider { calls: 0 });
+//!     // More than 3 restarts of all children together in 5 seconds end the process.
+//!     let tree = Tree::new(Flags::new(Strategy::OneForOne, 3, 5_000))
+//!         .with(ChildDef::new(ChildSpec::worker("divider"), |_| Divider { calls: 0 }));
+//!     let supervisor = tree.start("example", Clock::system(), Exit::process()).await.unwrap();
+//!     let divider = supervisor.addr::<Divider>("divider").unwrap();
 //!     assert!(divider.send(Divide(1, 0)).await.is_err());  // that message is lost,
 //!     assert_eq!(divider.send(Divide(6, 2)).await, Ok(3)); // the child is not
 //!     assert_eq!(supervisor.view()[0].restarts, 1);
@@ -43,35 +49,51 @@
 //! });
 //! ```
 
+mod address;
+mod admin;
+mod context;
+mod core;
+mod error;
+mod exit;
+mod gauge;
+mod ground;
+mod group;
+mod keeper;
+mod launch;
 mod life;
 mod member;
 mod naming;
+mod observer;
+mod patience;
+mod spec;
+mod start;
+mod strategy;
 #[cfg(test)]
 mod tests;
+mod turnstile;
 mod view;
+mod waiting;
 
+pub use address::Addr;
+pub use admin::{Counts, Known};
+pub use context::Context;
+pub use error::{AdminError, SpecError};
+pub use exit::{ESCALATED, Exit};
 pub use naming::name_children_in_panics;
-pub use view::{ChildView, GroupView, Live, State};
+pub use observer::{Hang, Observer};
+pub use spec::{ChildDef, ChildId, ChildSpec, Flags, GiveUp, Made, NO_LIMIT, Strategy, Tree};
+pub use view::{ChildView, ExternalWait, GroupView, Live, State};
+pub use waiting::Waiting;
 
+use self::core::Core;
 use crate::clock::Clock;
-use actix::{Actor, ActorContext, Addr, Context, Supervised};
-use domain::restart::{Backoff, Intensity, Restart, Rule};
-use life::Life;
-use member::{Ground, Group, Member};
-use serde::{Serialize, Serializer};
-use std::cell::RefCell;
-use std::fmt;
+use actix::{Actor, ActorContext, Supervised};
+use ground::Ground;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Poll, ready};
-use std::time::Duration;
 use tokio::sync::oneshot;
-
-/// The exit code of a process whose supervisor gave up on a child it cannot do without (`EX_SOFTWARE`).
-pub const ESCALATED: i32 = 70;
-
-const HOST_RETRY_MS: u64 = 300_000;
 
 /// An actor that can be supervised.
 ///
@@ -88,133 +110,6 @@ pub trait Child: Actor<Context = Context<Self>> + Supervised {
     /// calls `ctx.stop()` when they are done; its shutdown limit ends the wait.
     fn stop_requested(&mut self, ctx: &mut Context<Self>) {
         ctx.stop();
-    }
-}
-
-/// Which child it is: a name known at compile time, or a key of one of many.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ChildId {
-    /// One of a kind, such as `db`.
-    Name(&'static str),
-    /// One of many, such as a host's id.
-    Key(Arc<str>),
-}
-
-impl ChildId {
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        match self {
-            ChildId::Name(name) => name,
-            ChildId::Key(key) => key,
-        }
-    }
-}
-
-impl fmt::Display for ChildId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl Serialize for ChildId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl From<&'static str> for ChildId {
-    fn from(name: &'static str) -> ChildId {
-        ChildId::Name(name)
-    }
-}
-
-impl From<&domain::host::HostId> for ChildId {
-    fn from(id: &domain::host::HostId) -> ChildId {
-        ChildId::Key(id.as_str().into())
-    }
-}
-
-/// What happens to a child that was restarted too often.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GiveUp {
-    /// The supervisor cannot do without it: [`Exit`] is called, the child stays down.
-    Escalate,
-    /// It is shown as given up, reported through [`Supervisor::on_give_up`], and tried once every so many milliseconds.
-    /// A try that lives through the intensity's period has recovered ([`Supervisor::on_recovery`]).
-    RetryEvery(u64),
-}
-
-/// How children of one kind are kept; one value is shared by all of them, and they form one group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChildSpec {
-    /// The group's name in the log and in the view.
-    pub name: &'static str,
-    /// Whether there are many: then the view lists only those with a story to tell, and ended ones vanish from it.
-    pub many: bool,
-    /// Which endings lead to a restart, how many are too many, how long to wait. A permanent child is also kept when
-    /// nobody holds its address; the others end then.
-    pub rule: Rule,
-    /// How long a child may take to stop, in milliseconds; then it is dropped. 0 is OTP's `brutal_kill`.
-    pub shutdown_limit_ms: u64,
-    /// What follows too many restarts.
-    pub on_give_up: GiveUp,
-}
-
-impl ChildSpec {
-    /// A core actor: permanent, and more than 3 restarts in 60 s escalate.
-    pub const fn core(name: &'static str) -> ChildSpec {
-        ChildSpec {
-            name,
-            many: false,
-            rule: Rule {
-                restart: Restart::Permanent,
-                intensity: Intensity { max_restarts: 3, period_ms: 60_000 },
-                backoff: Backoff { first_ms: 50, max_ms: 5_000 },
-            },
-            shutdown_limit_ms: 5_000,
-            on_give_up: GiveUp::Escalate,
-        }
-    }
-
-    /// One of many, such as a host: transient, and more than 5 restarts in 30 s are given up and tried every 5 minutes.
-    pub const fn many(name: &'static str) -> ChildSpec {
-        ChildSpec {
-            name,
-            many: true,
-            rule: Rule {
-                restart: Restart::Transient,
-                intensity: Intensity { max_restarts: 5, period_ms: 30_000 },
-                backoff: Backoff { first_ms: 50, max_ms: 5_000 },
-            },
-            shutdown_limit_ms: 2_000,
-            on_give_up: GiveUp::RetryEvery(HOST_RETRY_MS),
-        }
-    }
-}
-
-/// What an escalation does: in production it ends the process, in a test it tells the test.
-#[derive(Clone)]
-pub struct Exit(OnTrouble);
-
-type OnTrouble = Rc<dyn Fn(&ChildId, &str)>;
-
-impl Exit {
-    /// Ends the process with code [`ESCALATED`], for compose or systemd to start again.
-    pub fn process() -> Exit {
-        Exit::calling(|_, _| {
-            log::logger().flush();
-            std::process::exit(ESCALATED)
-        })
-    }
-
-    /// Calls `act` with the child that could not be kept and its last reason.
-    pub fn calling(act: impl Fn(&ChildId, &str) + 'static) -> Exit {
-        Exit(Rc::new(act))
-    }
-
-    /// Escalates. A supervisor does so once.
-    pub fn escalate(&self, child: &ChildId, reason: &str) {
-        (self.0)(child, reason);
     }
 }
 
@@ -255,17 +150,37 @@ impl Future for Terminating {
 #[derive(Clone)]
 pub struct Supervisor(Rc<Core>);
 
-struct Core {
-    ground: Rc<Ground>,
-    groups: RefCell<Vec<Rc<Group>>>,
-    live: Live,
+impl Tree {
+    /// Starts the tree, called `name` in the log: every child in order, each one's first turn over before the next is begun.
+    ///
+    /// # Errors
+    /// The data makes no sense, or a start function or the first turn of a child failed. Those before it are stopped again
+    /// then, in reverse, and nothing is restarted: whoever starts a tree decides.
+    pub async fn start(&self, name: &str, clock: Clock, exit: Exit) -> Result<Supervisor, AdminError> {
+        let supervisor = Supervisor::new(name, self.flags, clock, exit);
+        supervisor.start_tree(self).await?;
+        Ok(supervisor)
+    }
 }
 
 impl Supervisor {
-    /// A supervisor without children, called `name` in the log.
-    pub fn start(name: &'static str, clock: Clock, exit: Exit) -> Supervisor {
-        let ground = Rc::new(Ground::new(name, clock, exit));
-        Supervisor(Rc::new(Core { ground, groups: RefCell::default(), live: Live::default() }))
+    /// A supervisor without children, called `name` in the log, which restarts each for itself.
+    pub fn start(name: &str, clock: Clock, exit: Exit) -> Supervisor {
+        Supervisor::new(name, Flags::EACH_FOR_ITSELF, clock, exit)
+    }
+
+    /// A supervisor without children yet, for a tree whose start functions need the supervisor itself.
+    pub fn new(name: &str, flags: Flags, clock: Clock, exit: Exit) -> Supervisor {
+        Supervisor(Core::new(name.to_owned(), &Rc::new(Ground::new(clock, exit)), flags, &Live::default()))
+    }
+
+    /// Starts the children of `tree` as [`Tree::start`] does; its flags are those of [`Supervisor::new`].
+    ///
+    /// # Errors
+    /// As [`Tree::start`].
+    pub async fn start_tree(&self, tree: &Tree) -> Result<(), AdminError> {
+        tree.check()?;
+        self.0.start_tree(tree).await
     }
 
     /// Calls `act` with the child and the reason each time one is given up, for the hub to alert somebody.
@@ -278,49 +193,22 @@ impl Supervisor {
         *self.0.ground.on_recovery.borrow_mut() = Some(Rc::new(act));
     }
 
-    /// Starts a child and returns its address, which outlives its panics.
+    /// Starts one of many and returns its address, which outlives its panics.
     ///
-    /// Children of one spec form one group; groups stop in the reverse order of their first child. `make` runs here
-    /// and now: a panic in it is the caller's. A child that still lives under the same spec and id is told to stop,
-    /// the newer one takes its place. Must be called on the thread of an actix system.
+    /// Children of one spec form one group (OTP: `simple_one_for_one`); groups stop in the reverse order of their first child,
+    /// or of their place in the tree. `make` runs here and now: a panic in it is the caller's. A child that still lives
+    /// under the same spec and id is told to stop, the newer one takes its place. Its first turn is its own: a failure
+    /// in it is an ending like any other. Must be called on the thread of an actix system.
     pub fn spawn<A: Child>(&self, spec: &Arc<ChildSpec>, id: ChildId, make: impl FnOnce(&mut Context<A>) -> A) -> Addr<A> {
-        let mut ctx = Context::new();
-        let actor = make(&mut ctx);
-        let fut = ctx.into_future(actor);
-        let addr = fut.address();
-        let group = self.group(spec);
-        let member = Member::join(&group, id);
-        if let Some(older) = group.replace(&member) {
-            log::error!("{} is started although it lives; the older one is stopped", older.path());
-            actix_rt::spawn(end(older));
-        }
-        actix_rt::spawn(Life::new(fut, member));
-        addr
+        let begun = start::begin(&self.0.group(spec), id, |ctx| Ok(Some(make(ctx))), None);
+        begun.ok().flatten().expect("a start that gives an actor begins it")
     }
 
-    /// Tells a child to handle what is queued and to stop, at once; the limit holds whether or not the answer is awaited.
-    pub fn terminate(&self, id: &ChildId) -> Terminating {
-        let (tx, rx) = oneshot::channel();
-        let found = self.0.groups.borrow().iter().find_map(|group| group.find(id));
-        let Some(member) = found else {
-            let _ = tx.send(Terminated::NotFound);
-            return Terminating(rx);
-        };
-        member.ask_to_stop();
-        actix_rt::spawn(async move {
-            let _ = tx.send(end(member).await);
-        });
-        Terminating(rx)
-    }
-
-    /// Stops every child: group by group in the reverse of their start order, the children of a group together, each
-    /// within its limit. A child that panics now is not restarted; children of groups whose turn has not come still are.
+    /// Stops every child: place by place in the reverse of their start order, the children of a group together, each
+    /// within its limit. A child that panics now is not restarted; those whose turn has not come still are, but not their
+    /// siblings with them.
     pub async fn shutdown(&self) -> Vec<GroupEnd> {
-        let mut ends = Vec::new();
-        while let Some(group) = self.next_to_close() {
-            ends.push(close(&group).await);
-        }
-        ends
+        self.0.shutdown().await
     }
 
     /// The children worth showing: all of a small group, those with restarts or not running of a large one.
@@ -328,48 +216,26 @@ impl Supervisor {
         self.0.live.children()
     }
 
-    /// The live view, for other threads.
+    /// The live view of the whole tree, for other threads.
     pub fn live(&self) -> Live {
         self.0.live.clone()
     }
 
-    fn group(&self, spec: &Arc<ChildSpec>) -> Rc<Group> {
-        let mut groups = self.0.groups.borrow_mut();
-        if let Some(group) = groups.iter().find(|group| Arc::ptr_eq(&group.spec, spec)) {
-            return Rc::clone(group);
-        }
-        let group = Group::new(spec, &self.0.ground, self.0.live.add_group(spec));
-        groups.push(Rc::clone(&group));
-        group
+    /// Watches this thread from another: a single turn of a child that lasts longer than `limit_ms` ends the process with
+    /// code [`ESCALATED`], after the log has said whose turn it is. It watches until the observer is dropped.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub fn observe(&self, limit_ms: u64) -> std::io::Result<Observer> {
+        self.observe_with(limit_ms, observer::end_on_hang)
     }
 
-    fn next_to_close(&self) -> Option<Rc<Group>> {
-        self.0.groups.borrow().iter().rev().find(|group| !group.closing.get()).cloned()
+    /// As [`Supervisor::observe`], but calls `act`, on the observer's thread and once.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub fn observe_with(&self, limit_ms: u64, act: impl FnOnce(&Hang) + Send + 'static) -> std::io::Result<Observer> {
+        let ground = &self.0.ground;
+        Observer::start(Arc::clone(&ground.turnstile), ground.clock.clone(), limit_ms, act)
     }
-}
-
-/// Waits for a child that was asked to stop, and drops it when its limit has passed.
-async fn end(member: Rc<Member>) -> Terminated {
-    let limit = Duration::from_millis(member.group.spec.shutdown_limit_ms);
-    if tokio::time::timeout(limit, member.gone()).await.is_ok() {
-        return Terminated::Stopped;
-    }
-    member.kill();
-    member.gone().await;
-    Terminated::Killed
-}
-
-async fn close(group: &Rc<Group>) -> GroupEnd {
-    group.closing.set(true);
-    let before = group.len();
-    log::info!("stopping {}: {before} running, {} ms at most", group.path(), group.spec.shutdown_limit_ms);
-    group.ask_all_to_stop();
-    let limit = Duration::from_millis(group.spec.shutdown_limit_ms);
-    let mut killed = Vec::new();
-    if tokio::time::timeout(limit, group.emptied()).await.is_err() {
-        killed = group.kill_all();
-        group.emptied().await;
-    }
-    log::info!("stopped {}: {} by themselves, {} killed", group.path(), before.saturating_sub(killed.len()), killed.len());
-    GroupEnd { name: group.spec.name, stopped: before.saturating_sub(killed.len()), killed }
 }

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 pub enum Restart {
     /// Every ending.
     Permanent,
-    /// Only a panic; a child that stopped by itself is done.
+    /// Only a panic or a hang; a child that stopped by itself is done.
     Transient,
     /// None: it lives once.
     Temporary,
@@ -21,8 +21,20 @@ pub enum Restart {
 pub enum Ending {
     /// It panicked; the text is what it said.
     Panicked(String),
+    /// It waited longer than it may, and nothing else in it had a turn meanwhile; the text says for how long.
+    Hung(String),
     /// It stopped by itself.
     Stopped,
+}
+
+impl Ending {
+    /// Why, in words; nothing for a child that stopped by itself.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Ending::Panicked(text) | Ending::Hung(text) => Some(text),
+            Ending::Stopped => None,
+        }
+    }
 }
 
 /// What to do about an ending.
@@ -43,6 +55,11 @@ pub struct Intensity {
     pub max_restarts: u32,
     /// The length of the sliding window, in milliseconds.
     pub period_ms: u64,
+}
+
+impl Intensity {
+    /// No number of restarts is too many: for children whose restarts somebody else counts.
+    pub const UNLIMITED: Intensity = Intensity { max_restarts: u32::MAX, period_ms: 0 };
 }
 
 /// How long to wait before a restart: the first at once, the second after `first_ms`, then twice as long each time.
@@ -122,6 +139,52 @@ impl RestartLog {
     }
 }
 
+/// How many ticks an observer's patience is cut into.
+const PATIENCE_TICKS: u32 = 10;
+
+/// An observer's patience with something that makes no progress, counted in the observer's own ticks.
+///
+/// A tick that comes late says that the observer did not run either (the process was stopped, the machine slept): it has no
+/// opinion about that time and does not count it. A step of the wall clock is not even seen: the time is steady.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    tick_ms: u64,
+    left: u32,
+    last: Steady,
+}
+
+impl Patience {
+    /// Patience for `limit_ms`, from `now` on.
+    pub fn new(limit_ms: u64, now: Steady) -> Patience {
+        Patience { tick_ms: (limit_ms / u64::from(PATIENCE_TICKS)).max(1), left: PATIENCE_TICKS, last: now }
+    }
+
+    /// When to look again, in milliseconds.
+    pub fn tick_ms(&self) -> u64 {
+        self.tick_ms
+    }
+
+    /// Looks at `now`: whether patience has run out.
+    ///
+    /// ```
+    /// use domain::{restart::Patience, time::Steady};
+    /// let mut patience = Patience::new(10_000, Steady(0));
+    /// assert!(!patience.tick(Steady(1_000)));
+    /// assert!(!patience.tick(Steady(3_600_000)), "the observer was stopped for an hour: that hour says nothing");
+    /// let mut ticks = (1..=9).map(|n| patience.tick(Steady(3_600_000 + n * 1_000)));
+    /// assert_eq!(ticks.position(|out| out), Some(8));
+    /// ```
+    pub fn tick(&mut self, now: Steady) -> bool {
+        let took_ms = now.since_ms(self.last);
+        self.last = now;
+        let late = took_ms > i64::try_from(self.tick_ms.saturating_mul(2)).unwrap_or(i64::MAX);
+        if !late {
+            self.left = self.left.saturating_sub(1);
+        }
+        self.left == 0
+    }
+}
+
 /// The rule for one kind of child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
@@ -150,7 +213,7 @@ impl Rule {
     /// ```
     pub fn decide(&self, log: &mut RestartLog, ending: &Ending, at: Steady) -> Decision {
         let again = match (self.restart, ending) {
-            (Restart::Permanent, _) | (Restart::Transient, Ending::Panicked(_)) => true,
+            (Restart::Permanent, _) | (Restart::Transient, Ending::Panicked(_) | Ending::Hung(_)) => true,
             (Restart::Transient, Ending::Stopped) | (Restart::Temporary, _) => false,
         };
         if !again {
@@ -184,6 +247,7 @@ mod tests {
         assert_eq!(decide(Restart::Permanent, &Ending::Stopped), Decision::RestartAfter(0));
         assert_eq!(decide(Restart::Permanent, &panicked), Decision::RestartAfter(0));
         assert_eq!(decide(Restart::Transient, &Ending::Stopped), Decision::Leave);
+        assert_eq!(decide(Restart::Transient, &Ending::Hung("stuck".into())), Decision::RestartAfter(0));
         assert_eq!(decide(Restart::Transient, &panicked), Decision::RestartAfter(0));
         assert_eq!(decide(Restart::Temporary, &Ending::Stopped), Decision::Leave);
         assert_eq!(decide(Restart::Temporary, &panicked), Decision::Leave);
@@ -222,6 +286,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn patience_never_runs_out_in_less_running_time_than_its_limit(ticks in prop::collection::vec(0i64..5_000, 0..100)) {
+            let (mut patience, mut at, mut on_time) = (Patience::new(10_000, Steady(0)), 0, 0);
+            for tick in ticks {
+                let tick = tick.max(1_000); // an observer never ticks early
+                at += tick;
+                on_time += if tick <= 2_000 { tick } else { 0 };
+                if patience.tick(Steady(at)) {
+                    prop_assert!(on_time >= 10_000);
+                    break;
+                }
+            }
+        }
+
         #[test]
         fn no_window_holds_more_restarts_than_allowed(gaps in prop::collection::vec(0i64..20_000, 0..200), max in 0u32..8) {
             let intensity = Intensity { max_restarts: max, period_ms: 30_000 };

@@ -6,6 +6,7 @@ use super::answer::Outcome;
 use super::backoff::backoff_ms;
 use super::room::{Room, Shop, later};
 use super::{AlertActor, answer::Scope};
+use crate::supervision::Context;
 use actix::prelude::*;
 use domain::notice;
 use domain::time::Wall;

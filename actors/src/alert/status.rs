@@ -2,6 +2,7 @@
 
 use super::AlertActor;
 use crate::db::DbError;
+use crate::supervision::Context;
 use actix::prelude::*;
 use domain::time::Wall;
 use store::{channels, outbox};

@@ -3,6 +3,7 @@
 use super::discord::Outcome;
 use super::room::Shop;
 use super::{AlertActor, Channel, Desk, done};
+use crate::supervision::Context;
 use actix::prelude::*;
 use domain::notice;
 

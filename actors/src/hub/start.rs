@@ -1,19 +1,20 @@
 //! From an opened store to a watching hub, and back: the order in which the actors start and stop.
 
-use super::{Hub, Inner};
+use super::{Hub, Inner, tree};
 use crate::alert::{AlertActor, AlertParts};
-use crate::alive::AliveActor;
 use crate::clock::{Clock, Mark};
 use crate::db::{Db, DbError, Limits};
 use crate::host::{Bench, DRAIN_MS};
-use crate::hosts::{Admit, AllDeaf, HostsActor, report_monitored_again, report_not_monitored, resolve_not_monitored};
+use crate::hosts::{AllDeaf, HostsActor, report_monitored_again, report_not_monitored, resolve_not_monitored};
 use crate::roster::Roster;
 use crate::settings::Settings;
-use crate::supervision::{ChildId, ChildSpec, Exit, GroupEnd, Supervisor};
+use crate::supervision::{Addr, Exit, GroupEnd, Observer, Supervisor};
 use domain::schedule::BusinessHours;
 use domain::time::{Now, Steady};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 use store::alive::DeafWindow;
 use store::hosts::HostRecord;
@@ -23,8 +24,6 @@ use tokio::sync::Notify;
 
 /// How long a stop waits for the last sign of life.
 const LAST_SIGN: Duration = Duration::from_secs(1);
-/// How long a stop waits for a call of Discord's in flight: less than [`ALL_ACTORS`], so that the store is still closed last.
-const LAST_CALL_MS: u64 = 2_000;
 /// How long a stop waits for all actors together; with the web server's own limit it stays under ten seconds.
 const ALL_ACTORS: Duration = Duration::from_secs(3);
 
@@ -48,11 +47,29 @@ pub struct HubParts {
     pub exit: Exit,
 }
 
+/// What the children of the tree are made of.
+pub(super) struct Made {
+    pub(super) bench: Arc<Bench>,
+    pub(super) roster: Arc<Roster>,
+    pub(super) settings: Arc<Settings>,
+    /// How notices leave, for the alert actor.
+    pub(super) alert: Cell<Option<AlertParts>>,
+    pub(super) exit: Exit,
+    pub(super) lag_most_ms: Arc<AtomicI64>,
+    /// The hosts the start found, for the first life of the keeper.
+    pub(super) recovered: RefCell<Vec<HostRecord>>,
+    /// The keeper's address, once it has one.
+    pub(super) hosts: OnceLock<Addr<HostsActor>>,
+    /// The alert actor's address, once it has one.
+    pub(super) alerts: OnceLock<Addr<AlertActor>>,
+}
+
 /// A hub that runs; it lives on the thread that started it.
 pub struct Running {
     /// The handle for everybody else.
     pub hub: Hub,
     supervisor: Supervisor,
+    observer: Option<Observer>,
     /// Up to when the start has told the hosts that nobody listened.
     deaf_until: Steady,
 }
@@ -77,33 +94,44 @@ impl Running {
             business,
         });
 
-        let supervisor = Supervisor::start("hub", clock, exit.clone());
-        let roster = Arc::new(Roster::default());
-        let writer = db.actor(exit);
-        supervisor.spawn(&Arc::new(ChildSpec::core("db")), ChildId::Name("db"), move |_| writer);
-        let alerts = {
-            let known = settings.clone();
-            let actor = AlertActor::new(db.clone(), bench.clock.clone(), Arc::new(move || known.channels()), alert);
-            let spec = ChildSpec { shutdown_limit_ms: LAST_CALL_MS, ..ChildSpec::core("alert") };
-            supervisor.spawn(&Arc::new(spec), ChildId::Name("alert"), move |_| actor)
-        };
-        let hosts = {
-            let keeper = HostsActor::new(bench.clone(), roster.clone(), supervisor.clone(), Arc::new(ChildSpec::many("hosts")));
-            supervisor.spawn(&Arc::new(ChildSpec::core("host keeper")), ChildId::Name("host keeper"), move |_| keeper)
-        };
-        hosts
-            .send(Admit(recovered.hosts, 0))
-            .await
-            .map_err(|e| StoreError::Other(format!("the hosts could not be started: {e}")))?;
-        let lag_most_ms = Arc::new(AtomicI64::new(0));
-        let pace = AliveActor::new(bench.clone(), hosts.clone(), alerts.clone(), lag_most_ms.clone());
-        supervisor.spawn(&Arc::new(ChildSpec::core("alive")), ChildId::Name("alive"), move |_| pace);
-        alert_on_give_up(&supervisor, &bench, &roster);
+        let supervisor = Supervisor::new("hub", tree::FLAGS, clock, exit.clone());
+        let made = Rc::new(Made {
+            bench: bench.clone(),
+            roster: Arc::default(),
+            settings: settings.clone(),
+            alert: Cell::new(Some(alert)),
+            exit,
+            lag_most_ms: Arc::default(),
+            recovered: RefCell::new(recovered.hosts),
+            hosts: OnceLock::new(),
+            alerts: OnceLock::new(),
+        });
+        alert_on_give_up(&supervisor, &bench, &made.roster);
+        let started = tree::start(&made, &supervisor).await;
+        let addrs = started.map_err(|e| StoreError::Other(format!("the actors could not be started: {e}")))?;
 
-        let live = supervisor.live();
-        let hub =
-            Hub::new(Inner { bench, roster, keyring, hosts, alerts, settings, live, lag_most_ms, revisions: Arc::default() });
-        Ok(Running { hub, supervisor, deaf_until: recovered.until })
+        let hub = Hub::new(Inner {
+            bench,
+            roster: made.roster.clone(),
+            keyring,
+            hosts: addrs.hosts,
+            alerts: addrs.alerts,
+            settings,
+            live: supervisor.live(),
+            lag_most_ms: made.lag_most_ms.clone(),
+            revisions: Arc::default(),
+        });
+        Ok(Running { hub, supervisor, observer: None, deaf_until: recovered.until })
+    }
+
+    /// Watches the actors' thread from another one: a turn that does not end ends the process. Not in virtual time, where a
+    /// thread of its own would see another time.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub fn watch_for_hangs(&mut self) -> std::io::Result<()> {
+        self.observer = Some(self.supervisor.observe(tree::TURN_MOST_MS)?);
+        Ok(())
     }
 
     /// Says that heartbeats are taken from now on: the time since the start counts as not listening, and what waits in sockets is

@@ -37,11 +37,15 @@ fn log_child_panic(info: &PanicHookInfo<'_>) -> bool {
 }
 
 fn current_path() -> Option<String> {
+    current().map(|member| member.path())
+}
+
+/// Whose turn it is on this thread.
+pub(super) fn current() -> Option<Rc<Member>> {
     TURN.try_with(|turn| {
         let member = turn.take();
-        let path = member.as_ref().map(|member| member.path());
-        turn.set(member);
-        path
+        turn.set(member.clone());
+        member
     })
     .ok()
     .flatten()
@@ -62,12 +66,18 @@ pub(super) struct Turn(Option<Rc<Member>>);
 
 impl Turn {
     pub(super) fn of(member: &Rc<Member>) -> Turn {
+        member.group.ground.turnstile.enter(member.group.spec.name, &member.id);
         Turn(TURN.replace(Some(Rc::clone(member))))
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let _ = TURN.try_with(|turn| turn.set(self.0.take()));
+        let outer = self.0.take();
+        let Ok(Some(ended)) = TURN.try_with(|turn| turn.replace(outer.clone())) else { return };
+        ended.group.ground.turnstile.leave();
+        if let Some(outer) = outer {
+            outer.group.ground.turnstile.enter(outer.group.spec.name, &outer.id);
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::alert::text::Texts;
 use crate::alert::{AlertActor, AlertParts, Channel, ChannelStatus, Status};
 use crate::clock::Clock;
 use crate::db::{Db, Limits};
-use crate::supervision::{ChildId, ChildSpec, Exit, Supervisor};
+use crate::supervision::{Addr, ChildId, ChildSpec, Exit, Supervisor};
 use actix::prelude::*;
 use domain::host::Severity;
 use domain::incident::{AlertType, Cause, Facts, NewIncident};

@@ -1,0 +1,105 @@
+//! The hub's supervision tree, as data: who is kept, in which order they start, and what the failure of one means.
+//!
+//! ```text
+//! hub          one_for_one; a core actor that restarts more than 3 times in 60 s ends the process (code 70)
+//! ├ db           permanent
+//! ├ alert        permanent
+//! ├ host keeper  permanent
+//! ├ hosts        many, transient; more than 5 restarts in 30 s: given up, told, tried every 5 minutes
+//! └ alive        permanent
+//! ```
+//!
+//! *Why `one_for_one`.* Nobody here holds what only one life of a sibling knows. The queue, the pulses and the outbox outlive the
+//! DbActor: whoever waited for it hears "unknown" and asks again, and addresses stay valid. The AlertActor begins from the
+//! outbox, a host from its row, the keeper from the roster. Restarting them with the writer would turn one lost batch into
+//! 100,000 reloads from the store that has just failed.
+//!
+//! *Why this order.* It is the order in which they need each other, and shutdown goes backwards: nobody ticks any more, hosts judge
+//! no more, notices in flight end, the writer closes last.
+
+use super::start::Made;
+use crate::alert::AlertActor;
+use crate::alive::AliveActor;
+use crate::hosts::HostsActor;
+use crate::supervision::{Addr, AdminError, ChildDef, ChildSpec, Flags, Supervisor, Tree};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// A single turn of an actor longer than this blocks all of them: the process ends. Starting 100,000 hosts takes one to two seconds.
+pub(super) const TURN_MOST_MS: u64 = 60_000;
+
+/// How long a stop waits for a call of Discord's in flight: less than for all actors, so that the store is still closed last.
+const LAST_CALL_MS: u64 = 2_000;
+
+/// What holds for the whole tree. Each core actor has its own allowance; together they have none.
+pub(super) const FLAGS: Flags = Flags::EACH_FOR_ITSELF;
+
+const DB: ChildSpec = ChildSpec::core("db");
+const ALERT: ChildSpec = ChildSpec { shutdown_limit_ms: LAST_CALL_MS, ..ChildSpec::core("alert") };
+const HOST_KEEPER: ChildSpec = ChildSpec::core("host keeper");
+/// The group of all host actors.
+pub(super) const HOSTS: ChildSpec = ChildSpec::many("hosts");
+const ALIVE: ChildSpec = ChildSpec::core("alive");
+
+/// The tree over what `made` holds; `supervisor` will keep it.
+pub(super) fn tree(made: &Rc<Made>, supervisor: &Supervisor) -> Tree {
+    let hosts = Arc::new(HOSTS);
+    Tree::new(FLAGS)
+        .with(db(made))
+        .with(alert(made))
+        .with(keeper(made, supervisor, &hosts))
+        .with(ChildDef::group(&hosts))
+        .with(alive(made))
+}
+
+fn db(made: &Rc<Made>) -> ChildDef {
+    let made = Rc::clone(made);
+    ChildDef::new(DB, move |_| made.bench.db.actor(made.exit.clone()))
+}
+
+fn alert(made: &Rc<Made>) -> ChildDef {
+    let made = Rc::clone(made);
+    ChildDef::fallible(ALERT, move |ctx| {
+        let _ = made.alerts.set(ctx.address());
+        // Restarts keep the actor; nothing in the hub starts it a second time.
+        let parts = made.alert.take().ok_or("the alert actor was started before")?;
+        let known = made.settings.clone();
+        Ok(Some(AlertActor::new(made.bench.db.clone(), made.bench.clock.clone(), Arc::new(move || known.channels()), parts)))
+    })
+}
+
+fn keeper(made: &Rc<Made>, supervisor: &Supervisor, hosts: &Arc<ChildSpec>) -> ChildDef {
+    let (made, supervisor, hosts) = (Rc::clone(made), supervisor.clone(), Arc::clone(hosts));
+    ChildDef::new(HOST_KEEPER, move |ctx| {
+        // Set once: a keeper that is restarted keeps its address.
+        let _ = made.hosts.set(ctx.address());
+        let recovered = made.recovered.take();
+        HostsActor::new(made.bench.clone(), made.roster.clone(), supervisor.clone(), Arc::clone(&hosts), recovered)
+    })
+}
+
+fn alive(made: &Rc<Made>) -> ChildDef {
+    let made = Rc::clone(made);
+    ChildDef::fallible(ALIVE, move |_| {
+        // It is declared after the keeper, so the keeper has an address by now.
+        let hosts = made.hosts.get().cloned().ok_or("the host keeper has no address")?;
+        let alerts = made.alerts.get().cloned().ok_or("the alert actor has no address")?;
+        Ok(Some(AliveActor::new(made.bench.clone(), hosts, alerts, made.lag_most_ms.clone())))
+    })
+}
+
+/// Starts the tree, and says where its actors are.
+pub(super) async fn start(made: &Rc<Made>, supervisor: &Supervisor) -> Result<Addrs, AdminError> {
+    supervisor.start_tree(&tree(made, supervisor)).await?;
+    let not_found = |name: &str| AdminError::NotFound(name.to_owned());
+    Ok(Addrs {
+        alerts: supervisor.addr(ALERT.name).ok_or_else(|| not_found(ALERT.name))?,
+        hosts: supervisor.addr(HOST_KEEPER.name).ok_or_else(|| not_found(HOST_KEEPER.name))?,
+    })
+}
+
+/// The addresses others need.
+pub(super) struct Addrs {
+    pub(super) alerts: Addr<AlertActor>,
+    pub(super) hosts: Addr<HostsActor>,
+}
