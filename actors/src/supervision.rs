@@ -90,7 +90,7 @@ use crate::clock::Clock;
 use actix::{Actor, ActorContext, Supervised};
 use ground::Ground;
 use std::pin::Pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Poll, ready};
 use tokio::sync::oneshot;
@@ -150,6 +150,17 @@ impl Future for Terminating {
 #[derive(Clone)]
 pub struct Supervisor(Rc<Core>);
 
+/// A handle that keeps nothing alive: for start functions, which their own supervisor holds.
+#[derive(Clone)]
+pub struct WeakSupervisor(Weak<Core>);
+
+impl WeakSupervisor {
+    /// The supervisor, if it still is.
+    pub fn upgrade(&self) -> Option<Supervisor> {
+        self.0.upgrade().map(Supervisor)
+    }
+}
+
 impl Tree {
     /// Starts the tree, called `name` in the log: every child in order, each one's first turn over before the next is begun.
     ///
@@ -181,6 +192,11 @@ impl Supervisor {
     pub async fn start_tree(&self, tree: &Tree) -> Result<(), AdminError> {
         tree.check()?;
         self.0.start_tree(tree).await
+    }
+
+    /// A handle for start functions.
+    pub fn downgrade(&self) -> WeakSupervisor {
+        WeakSupervisor(Rc::downgrade(&self.0))
     }
 
     /// Calls `act` with the child and the reason each time one is given up, for the hub to alert somebody.

@@ -69,12 +69,13 @@ fn alert(made: &Rc<Made>) -> ChildDef {
 }
 
 fn keeper(made: &Rc<Made>, supervisor: &Supervisor, hosts: &Arc<ChildSpec>) -> ChildDef {
-    let (made, supervisor, hosts) = (Rc::clone(made), supervisor.clone(), Arc::clone(hosts));
-    ChildDef::new(HOST_KEEPER, move |ctx| {
+    let (made, supervisor, hosts) = (Rc::clone(made), supervisor.downgrade(), Arc::clone(hosts));
+    ChildDef::fallible(HOST_KEEPER, move |ctx| {
         // Set once: a keeper that is restarted keeps its address.
         let _ = made.hosts.set(ctx.address());
-        let recovered = made.recovered.take();
-        HostsActor::new(made.bench.clone(), made.roster.clone(), supervisor.clone(), Arc::clone(&hosts), recovered)
+        let (recovered, hosts) = (made.recovered.take(), Arc::clone(&hosts));
+        let supervisor = supervisor.upgrade().ok_or("its supervisor is gone")?;
+        Ok(Some(HostsActor::new(made.bench.clone(), made.roster.clone(), supervisor, hosts, recovered)))
     })
 }
 

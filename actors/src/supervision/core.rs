@@ -10,7 +10,7 @@ use super::{ChildId, ChildSpec, GiveUp, GroupEnd, Strategy};
 use domain::restart::{Decision, Ending, Intensity, RestartLog};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 /// What a supervisor is doing.
@@ -53,7 +53,7 @@ pub(super) struct Core {
     /// Children that failed and wait for a restart together with their siblings, each with the pause before it.
     pub(super) failures: RefCell<VecDeque<(Rc<Member>, u64)>>,
     /// What it is to the supervisor above it; nothing at the top.
-    pub(super) above: OnceCell<Rc<Member>>,
+    pub(super) above: OnceCell<Weak<Member>>,
     /// Why it failed, until the supervisor above has heard.
     pub(super) trouble: RefCell<Option<String>>,
     groups: RefCell<Vec<Rc<Group>>>,
@@ -149,7 +149,9 @@ impl Core {
         log::error!("{}: {id} cannot be kept: {reason}", self.path);
         if let Some(above) = self.above.get() {
             *self.trouble.borrow_mut() = Some(format!("{id} cannot be kept: {reason}"));
-            above.wake();
+            if let Some(above) = above.upgrade() {
+                above.wake();
+            }
             return;
         }
         self.ground.escalate(id, reason);
@@ -176,15 +178,12 @@ impl Core {
 
 async fn close(group: &Rc<Group>) -> GroupEnd {
     group.closing.set(true);
-    // Start functions may hold the supervisor itself.
-    let start = group.slot.start.take();
     let before = group.len();
     match group.spec.shutdown_limit_ms {
         super::NO_LIMIT => log::info!("stopping {}: {before} running", group.path),
         limit_ms => log::info!("stopping {}: {before} running, {limit_ms} ms at most", group.path),
     }
     let end = group.end_all().await;
-    drop(start);
     log::info!("stopped {}: {} by themselves, {} killed", group.path, end.stopped, end.killed.len());
     end
 }

@@ -23,6 +23,7 @@ enum Event {
 
 /// Keeps the supervisor `core`, which is `member` to the one above, until it ends.
 pub(super) async fn keep(core: Rc<Core>, member: Rc<Member>) {
+    let _ends = Ends(Rc::clone(&member));
     let mut log = RestartLog::default();
     let mut due = None;
     loop {
@@ -40,6 +41,15 @@ pub(super) async fn keep(core: Rc<Core>, member: Rc<Member>) {
         if ended {
             return;
         }
+    }
+}
+
+/// A supervisor whose task is dropped with its system has ended too.
+struct Ends(Rc<Member>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.end(State::Stopped);
     }
 }
 

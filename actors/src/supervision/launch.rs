@@ -78,7 +78,7 @@ async fn start_supervisor(group: &Rc<Group>, tree: &Tree) -> Result<(), String> 
     group.admit(&member);
     let core = Core::new(group.path.to_string(), &above.ground, tree.flags, &above.live);
     // It is set here and nowhere else.
-    let _ = core.above.set(Rc::clone(&member));
+    let _ = core.above.set(Rc::downgrade(&member));
     *group.slot.below.borrow_mut() = Some(Rc::clone(&core));
     if let Err(e) = core.start_tree(tree).await {
         member.end(State::Stopped);
