@@ -6,7 +6,7 @@ use super::strategy::places;
 use super::view::State;
 use domain::restart::{Ending, RestartLog};
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -21,9 +21,9 @@ enum Event {
     Due,
 }
 
-/// Keeps the supervisor `core`, which is `member` to the one above, until it ends.
-pub(super) async fn keep(core: Rc<Core>, member: Rc<Member>) {
-    let _ends = Ends(Rc::clone(&member));
+/// Keeps the supervisor `core`, which is `kept` to the one above, until it ends.
+pub(super) async fn keep(core: Rc<Core>, kept: Kept) {
+    let member = Rc::clone(&kept.0);
     let mut log = RestartLog::default();
     let mut due = None;
     loop {
@@ -44,10 +44,10 @@ pub(super) async fn keep(core: Rc<Core>, member: Rc<Member>) {
     }
 }
 
-/// A supervisor whose task is dropped with its system has ended too.
-struct Ends(Rc<Member>);
+/// A supervisor to the one above. When its task is dropped with its system, had it begun or not, it has ended too.
+pub(super) struct Kept(pub(super) Rc<Member>);
 
-impl Drop for Ends {
+impl Drop for Kept {
     fn drop(&mut self) {
         self.0.end(State::Stopped);
     }
@@ -77,7 +77,7 @@ async fn stop(core: &Rc<Core>, member: &Rc<Member>, at_once: bool) -> bool {
     if at_once {
         kill(core);
     }
-    drop(core.shutdown().await);
+    drop(heed(core, member, core.shutdown()).await);
     let state = if member.state() == State::GivenUp { State::GivenUp } else { State::Stopped };
     core.disappear();
     member.end(state);
@@ -91,10 +91,25 @@ fn kill(core: &Core) {
     }
 }
 
+/// Does `work`, in which children have their own limits, and obeys meanwhile when its own has passed.
+async fn heed<F: Future>(core: &Core, member: &Member, work: F) -> F::Output {
+    let mut work = pin!(work);
+    poll_fn(|task| {
+        member.listen(task.waker());
+        match member.asked() {
+            Asked::ToDie => kill(core),
+            Asked::ToCut => core.groups().iter().for_each(|group| group.all().iter().for_each(|child| child.cut())),
+            _ => {}
+        }
+        work.as_mut().poll(task)
+    })
+    .await
+}
+
 async fn park(core: &Rc<Core>, member: &Rc<Member>) -> bool {
     member.answer(Asked::Parking);
     core.phase.set(Phase::Starting);
-    core.park(&core.groups()).await;
+    heed(core, member, core.park(&core.groups())).await;
     if member.asked() == Asked::Parking {
         member.enter(State::Restarting);
         member.answer(Asked::Parked);
@@ -104,7 +119,7 @@ async fn park(core: &Rc<Core>, member: &Rc<Member>) -> bool {
 
 /// All children stop; what the supervisor above makes of it is returned.
 async fn fail(core: &Rc<Core>, member: &Rc<Member>, log: &mut RestartLog, reason: String) -> Verdict {
-    core.park(&core.groups()).await;
+    heed(core, member, core.park(&core.groups())).await;
     member.explain(&reason);
     let Some(above) = member.group.core.upgrade() else { return Verdict::Leave };
     let verdict = above.judge(member, log, &Ending::Panicked(reason.clone()));
@@ -117,6 +132,7 @@ async fn fail(core: &Rc<Core>, member: &Rc<Member>, log: &mut RestartLog, reason
         }
         Verdict::Together(ms) => {
             member.enter(State::Restarting);
+            member.set_failed(true);
             member.answer(Asked::Parked);
             above.restart_together(member, ms);
         }
@@ -138,13 +154,14 @@ fn pause(core: &Core, member: &Member, verdict: Verdict) -> Option<Pin<Box<Sleep
 /// Its children begin anew: those of the tree are revived in order, those that were added to groups are gone.
 async fn revive(core: &Rc<Core>, member: &Rc<Member>) -> bool {
     member.count_restart();
+    member.set_failed(false);
     core.forget_restarts();
     core.failures.borrow_mut().clear();
     core.trouble.take();
     core.phase.set(Phase::Starting);
-    end_added(core).await;
+    heed(core, member, end_added(core)).await;
     let why = format!("restarted with its supervisor {}", member.id);
-    let revived = core.revive(&places(&core.groups()), &why).await;
+    let revived = heed(core, member, core.revive(&places(&core.groups()), &why)).await;
     if let Err(Some((_, reason))) = revived {
         core.phase.set(Phase::Failed);
         *core.trouble.borrow_mut() = Some(reason);

@@ -68,7 +68,7 @@ async fn start_worker(group: &Rc<Group>, worker: &dyn super::start::WorkerStart)
 fn ignored(group: &Rc<Group>) {
     match (group.spec.rule.restart, group.core.upgrade()) {
         (Restart::Temporary, Some(core)) => core.forget(group),
-        _ => group.board.show(&ChildId::Name(group.spec.name), &Gauge::shared(), State::Stopped, 0),
+        _ => group.board.show(&ChildId::Name(group.spec.name), &Gauge::shared(), State::Stopped, 0, true),
     }
 }
 
@@ -86,7 +86,7 @@ async fn start_supervisor(group: &Rc<Group>, tree: &Tree) -> Result<(), String> 
         return Err(e.to_string());
     }
     member.enter(State::Running);
-    actix_rt::spawn(keeper::keep(core, member));
+    actix_rt::spawn(keeper::keep(core, keeper::Kept(member)));
     Ok(())
 }
 

@@ -109,6 +109,9 @@ impl Member {
     }
 
     pub(super) fn kill(&self) {
+        if self.asked.get() == Asked::ToDie {
+            return;
+        }
         log::warn!("{} did not stop within {} ms and is dropped", self.path(), self.group.spec.shutdown_limit_ms);
         self.ask(Asked::ToDie);
     }
@@ -193,8 +196,8 @@ impl Member {
     pub(super) fn publish(&self) {
         let (state, restarts) = (self.state.get(), self.restarts.get());
         let worth_it = !self.group.spec.many || restarts > 0 || !matches!(state, State::Starting | State::Running);
-        if worth_it && self.group.owns(self) {
-            self.group.board.show(&self.id, &self.gauge, state, restarts);
+        if self.group.owns(self) {
+            self.group.board.show(&self.id, &self.gauge, state, restarts, worth_it);
         }
     }
 

@@ -157,10 +157,13 @@ impl Board {
         self.restarts.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Shows what is true of a child now; an ended one of a large group is not shown any more.
-    pub(super) fn show(&self, id: &ChildId, gauge: &Arc<Gauge>, state: State, restarts: u32) {
+    /// Shows what is true of a child now, if it is worth it or shown already; an ended one of a large group is not shown any more.
+    pub(super) fn show(&self, id: &ChildId, gauge: &Arc<Gauge>, state: State, restarts: u32, worth_it: bool) {
         if self.many && state == State::Stopped {
             self.rows().remove(id);
+            return;
+        }
+        if !worth_it && !self.rows().contains_key(id) {
             return;
         }
         self.change(id, gauge, |row| (row.state, row.restarts) = (state, restarts));

@@ -69,7 +69,7 @@ impl Actor for Plain {
     type Context = actix::Context<Self>;
 }
 
-struct Bare;
+pub(super) struct Bare;
 impl Actor for Bare {
     type Context = Context<Self>;
 }

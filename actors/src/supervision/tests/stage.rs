@@ -2,7 +2,7 @@
 
 use super::super::*;
 use actix::prelude::{ActorFutureExt, AsyncContext, Handler, Message, SpawnHandle, System, WrapFuture};
-use domain::restart::{Restart, Rule};
+use domain::restart::{Backoff, Restart, Rule};
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
@@ -25,12 +25,44 @@ pub(super) struct Script {
     pub(super) reload_ms: Rc<Cell<u64>>,
     pub(super) ignores_stop: Rc<Cell<bool>>,
     pub(super) stop_takes_ms: Rc<Cell<u64>>,
+    pub(super) will: Rc<Cell<Will>>,
     pub(super) clock: Option<Clock>,
+}
+
+/// How the next starts of a child go.
+#[derive(Clone, Copy, Default)]
+pub(super) enum Will {
+    #[default]
+    Start,
+    Ignore,
+    Refuse,
+    Panic,
 }
 
 impl Script {
     pub(super) fn note(&self, what: impl Into<String>) {
         self.journal.borrow_mut().push(what.into());
+    }
+
+    /// A script of its own in the same journal.
+    pub(super) fn own(&self) -> Script {
+        Script { journal: Rc::clone(&self.journal), ..Script::default() }
+    }
+
+    /// A child of a tree that follows this script.
+    pub(super) fn child(&self, spec: ChildSpec) -> ChildDef {
+        let script = self.clone();
+        let name = spec.name;
+        ChildDef::fallible(spec, move |_| {
+            script.note(format!("{name} made"));
+            let player = Player { name: name.into(), script: script.clone(), sum: 0, tick: None };
+            match script.will.get() {
+                Will::Start => Ok(Some(player)),
+                Will::Ignore => Ok(None),
+                Will::Refuse => Err("told to refuse".to_owned()),
+                Will::Panic => panic!("told to panic"),
+            }
+        })
     }
 
     pub(super) fn said(&self) -> Vec<String> {
@@ -124,6 +156,38 @@ pub(super) struct Arm(pub(super) u64);
 #[rtype(result = "()")]
 pub(super) struct CancelAndBoom;
 
+/// Ends at once, without `stopping`: what OTP's `shutdown` reason comes nearest to.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct HaltNow;
+
+/// Waits inside, for so many milliseconds or for ever; as for somebody outside, if that is named.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Wait(pub(super) Option<u64>, pub(super) Option<&'static str>);
+
+impl Handler<HaltNow> for Player {
+    type Result = ();
+    fn handle(&mut self, _: HaltNow, ctx: &mut Context<Self>) {
+        ctx.terminate();
+    }
+}
+
+impl Handler<Wait> for Player {
+    type Result = ();
+    fn handle(&mut self, msg: Wait, ctx: &mut Context<Self>) {
+        let external = msg.1.map(Waiting::on);
+        let wait = async move {
+            match msg.0 {
+                Some(ms) => pass(ms).await,
+                None => std::future::pending().await,
+            }
+            drop(external);
+        };
+        ctx.wait(wait.into_actor(self));
+    }
+}
+
 impl Handler<Add> for Player {
     type Result = u32;
     fn handle(&mut self, msg: Add, _: &mut Context<Self>) -> u32 {
@@ -173,10 +237,50 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn new() -> Stage {
+        Stage::with(Flags::EACH_FOR_ITSELF)
+    }
+
+    pub(super) fn with(flags: Flags) -> Stage {
         let (clock, escalations) = (Clock::for_tests(), Escalations::default());
         let seen = Rc::clone(&escalations);
         let exit = Exit::calling(move |id, reason| seen.borrow_mut().push((id.clone(), reason.to_owned())));
-        Stage { supervisor: Supervisor::start("test", clock.clone(), exit), clock, escalations, script: Script::default() }
+        Stage { supervisor: Supervisor::new("test", flags, clock.clone(), exit), clock, escalations, script: Script::default() }
+    }
+
+    /// Adds a child that follows the common script.
+    pub(super) async fn start(&self, spec: ChildSpec) -> Addr<Player> {
+        let name = spec.name;
+        self.supervisor.start_child(&self.script.child(spec)).await.unwrap();
+        self.addr(name)
+    }
+
+    /// Adds children that follow scripts of their own.
+    pub(super) async fn start_each<const N: usize>(&self, specs: [ChildSpec; N]) -> [(Addr<Player>, Script); N] {
+        let mut started = Vec::new();
+        for spec in specs {
+            let (script, name) = (self.script.own(), spec.name);
+            self.supervisor.start_child(&script.child(spec)).await.unwrap();
+            started.push((self.addr(name), script));
+        }
+        started.try_into().unwrap_or_else(|_| unreachable!())
+    }
+
+    pub(super) fn addr(&self, name: &str) -> Addr<Player> {
+        self.supervisor.addr(name).unwrap()
+    }
+
+    /// What OTP's suite compares: specs, active, supervisors, workers.
+    pub(super) fn counts(&self) -> [usize; 4] {
+        counts(&self.supervisor)
+    }
+
+    pub(super) fn known(&self) -> Vec<(String, State)> {
+        self.supervisor.which_children().into_iter().map(|known| (known.id.to_string(), known.state)).collect()
+    }
+
+    /// Escalations so far, by child.
+    pub(super) fn escalated(&self) -> Vec<String> {
+        self.escalations.borrow().iter().map(|(id, _)| id.to_string()).collect()
     }
 
     pub(super) fn spawn(&self, spec: &Arc<ChildSpec>, name: &'static str) -> Addr<Player> {
@@ -200,4 +304,27 @@ impl Stage {
 pub(super) fn core(name: &'static str, restart: Restart) -> Arc<ChildSpec> {
     let spec = ChildSpec::core(name);
     Arc::new(ChildSpec { rule: Rule { restart, ..spec.rule }, ..spec })
+}
+
+pub(super) fn counts(supervisor: &Supervisor) -> [usize; 4] {
+    let counts = supervisor.count_children();
+    [counts.specs, counts.active, counts.supervisors, counts.workers]
+}
+
+/// A child as OTP's suite has them: only the supervisor counts its restarts, and nothing waits before one.
+pub(super) const fn worker(name: &'static str, restart: Restart) -> ChildSpec {
+    let mut spec = ChildSpec::worker(name);
+    spec.rule.restart = restart;
+    spec.rule.backoff = Backoff { first_ms: 0, max_ms: 0 };
+    spec.shutdown_limit_ms = 1_000;
+    spec
+}
+
+pub(super) const fn permanent(name: &'static str) -> ChildSpec {
+    worker(name, Restart::Permanent)
+}
+
+/// More than `max` restarts in an hour are too many, as mostly in OTP's suite.
+pub(super) const fn flags(strategy: Strategy, max: u32) -> Flags {
+    Flags::new(strategy, max, 3_600_000)
 }
