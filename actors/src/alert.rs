@@ -25,7 +25,7 @@ pub use direct::StoreRefuses;
 pub use status::{ChannelStatus, Status};
 pub use trial::{SendTest, TestDone};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, rest_ms};
 use crate::db::Db;
 use crate::supervision::{Child, Context};
 use actix::prelude::*;
@@ -180,7 +180,7 @@ impl AlertActor {
 
     fn look_by_itself(&mut self, ctx: &mut Context<Self>) {
         self.look(ctx);
-        ctx.run_later(millis(LOOK_MS), Self::look_by_itself);
+        ctx.run_later(millis(rest_ms(LOOK_MS)), Self::look_by_itself);
     }
 
     /// Lets somebody work in every room that is free.
@@ -254,7 +254,7 @@ impl Actor for AlertActor {
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.recover(ctx);
         self.listen(ctx);
-        ctx.run_later(millis(LOOK_MS), Self::look_by_itself);
+        ctx.run_later(millis(rest_ms(LOOK_MS)), Self::look_by_itself);
     }
 }
 

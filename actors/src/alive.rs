@@ -4,6 +4,7 @@
 //! watch is told before anything is judged again.
 
 use crate::alert::AlertActor;
+use crate::clock::rest_ms;
 use crate::db::DbError;
 use crate::host::Bench;
 use crate::hosts::{AllDeaf, AllLook, HostsActor};
@@ -33,6 +34,8 @@ pub struct AliveActor {
     hosts: Addr<HostsActor>,
     alerts: Addr<AlertActor>,
     last: Option<Now>,
+    /// When the next tick is due after it.
+    due_ms: i64,
     ticks: u64,
     writing: bool,
     /// The worst lateness of a tick seen, in milliseconds.
@@ -42,19 +45,20 @@ pub struct AliveActor {
 impl AliveActor {
     /// A pacemaker for `hosts`; it tells `alerts` when the store refuses to write.
     pub fn new(bench: Arc<Bench>, hosts: Addr<HostsActor>, alerts: Addr<AlertActor>, lag_most_ms: Arc<AtomicI64>) -> AliveActor {
-        AliveActor { bench, hosts, alerts, last: None, ticks: 0, writing: false, lag_most_ms }
+        AliveActor { bench, hosts, alerts, last: None, due_ms: TICK_MS, ticks: 0, writing: false, lag_most_ms }
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
         let now = self.bench.clock.now();
         let last = self.last.replace(now).unwrap_or(now);
         self.ticks += 1;
-        let late_ms = now.steady.since_ms(last.steady) - TICK_MS;
+        let late_ms = now.steady.since_ms(last.steady) - self.due_ms;
         self.lag_most_ms.fetch_max(late_ms, Ordering::Relaxed);
         if late_ms > LATE_MS {
             self.was_away(last.steady, now, ctx);
         }
-        self.bench.tick.store(now.steady.0, Ordering::Relaxed);
+        self.due_ms = rest_ms(TICK_MS);
+        self.bench.tick.store(now.steady.0 + self.due_ms - TICK_MS, Ordering::Relaxed);
         let step_ms = now.offset_ms() - last.offset_ms();
         if step_ms.abs() > STEP_MS {
             log::warn!("the wall clock stepped by {step_ms} ms: schedule windows are computed anew, deadlines are not moved");
@@ -67,7 +71,7 @@ impl AliveActor {
         if self.ticks.is_multiple_of(SWEEP_TICKS) {
             self.sweep(now, ctx);
         }
-        ctx.run_later(Duration::from_millis(TICK_MS as u64), Self::tick);
+        ctx.run_later(Duration::from_millis(self.due_ms as u64), Self::tick);
     }
 
     fn was_away(&mut self, from: Steady, now: Now, ctx: &mut Context<Self>) {
@@ -134,6 +138,7 @@ impl Actor for AliveActor {
             self.bench.tick.store(now.steady.0, Ordering::Relaxed);
         }
         self.write_alive(ctx);
+        self.due_ms = TICK_MS;
         ctx.run_later(Duration::from_millis(TICK_MS as u64), Self::tick);
     }
 }

@@ -27,7 +27,17 @@ pub struct Clock(Arc<Source>);
 
 enum Source {
     System { boot_id: String, base: AtomicI64 },
-    Virtual { start: tokio::time::Instant, boot_zero: i64, wall_zero: i64, steady_zero: AtomicI64, step_ms: AtomicI64 },
+    Virtual(Virtual),
+}
+
+struct Virtual {
+    start: tokio::time::Instant,
+    boot_id: String,
+    boot_zero: i64,
+    wall_zero: i64,
+    steady_zero: AtomicI64,
+    step_ms: AtomicI64,
+    slept_ms: AtomicI64,
 }
 
 impl Clock {
@@ -43,11 +53,22 @@ impl Clock {
     }
 
     /// Like [`Clock::virtual_from`], on a machine that has been up for `boot_ms`: for a test that goes on in another runtime.
-    #[allow(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn virtual_on_boot(wall: Wall, boot_ms: i64) -> Clock {
-        let start = tokio::time::Instant::now();
-        let (steady_zero, step_ms) = (AtomicI64::new(wall.0), AtomicI64::new(0));
-        Clock(Arc::new(Source::Virtual { start, boot_zero: boot_ms, wall_zero: wall.0, steady_zero, step_ms }))
+        Clock::virtual_machine("virtual", boot_ms, wall)
+    }
+
+    /// Like [`Clock::virtual_on_boot`], and which boot of the machine it is.
+    #[allow(clippy::disallowed_methods, reason = "this is the one place")]
+    pub fn virtual_machine(boot_id: &str, boot_ms: i64, wall: Wall) -> Clock {
+        Clock(Arc::new(Source::Virtual(Virtual {
+            start: tokio::time::Instant::now(),
+            boot_id: boot_id.to_owned(),
+            boot_zero: boot_ms,
+            wall_zero: wall.0,
+            steady_zero: AtomicI64::new(wall.0),
+            step_ms: AtomicI64::new(0),
+            slept_ms: AtomicI64::new(0),
+        })))
     }
 
     /// A virtual clock that starts on 2026-11-23 08:00:00 UTC.
@@ -61,11 +82,11 @@ impl Clock {
             Source::System { base, .. } => {
                 Now { wall: Wall(wall_ms()), steady: Steady(boot_ms() + base.load(Ordering::Relaxed)) }
             }
-            Source::Virtual { wall_zero, steady_zero, step_ms, .. } => {
-                let elapsed = self.elapsed_ms();
+            Source::Virtual(machine) => {
+                let elapsed = machine.elapsed_ms();
                 Now {
-                    wall: Wall(wall_zero + elapsed + step_ms.load(Ordering::Relaxed)),
-                    steady: Steady(steady_zero.load(Ordering::Relaxed) + elapsed),
+                    wall: Wall(machine.wall_zero + elapsed + machine.step_ms.load(Ordering::Relaxed)),
+                    steady: Steady(machine.steady_zero.load(Ordering::Relaxed) + elapsed),
                 }
             }
         }
@@ -80,8 +101,9 @@ impl Clock {
     pub fn mark(&self) -> Mark {
         match &*self.0 {
             Source::System { boot_id, .. } => Mark { boot_id: boot_id.clone(), boot_ms: boot_ms(), now: self.now() },
-            Source::Virtual { boot_zero, .. } => {
-                Mark { boot_id: "virtual".into(), boot_ms: boot_zero + self.elapsed_ms(), now: self.now() }
+            Source::Virtual(machine) => {
+                let boot_ms = machine.boot_zero + machine.elapsed_ms();
+                Mark { boot_id: machine.boot_id.clone(), boot_ms, now: self.now() }
             }
         }
     }
@@ -97,26 +119,40 @@ impl Clock {
         let correction = last.now.steady.0 + gone_ms - here.now.steady.0;
         match &*self.0 {
             Source::System { base, .. } => base.fetch_add(correction, Ordering::Relaxed),
-            Source::Virtual { steady_zero, .. } => steady_zero.fetch_add(correction, Ordering::Relaxed),
+            Source::Virtual(machine) => machine.steady_zero.fetch_add(correction, Ordering::Relaxed),
         };
     }
 
     /// Moves a virtual wall clock by `ms`, as an operator or NTP would; a system clock is left alone.
     pub fn step_wall(&self, ms: i64) {
-        if let Source::Virtual { step_ms, .. } = &*self.0 {
-            step_ms.fetch_add(ms, Ordering::Relaxed);
+        if let Source::Virtual(machine) = &*self.0 {
+            machine.step_ms.fetch_add(ms, Ordering::Relaxed);
         }
     }
 
-    #[allow(clippy::disallowed_methods, reason = "this is the one place")]
-    fn elapsed_ms(&self) -> i64 {
-        match &*self.0 {
-            Source::System { .. } => 0,
-            Source::Virtual { start, .. } => {
-                i64::try_from(tokio::time::Instant::now().duration_since(*start).as_millis()).unwrap_or(i64::MAX)
-            }
+    /// Lets a virtual machine sleep for `ms`, as a suspended laptop does: both clocks go on and no timer notices.
+    pub fn sleep_machine(&self, ms: i64) {
+        if let Source::Virtual(machine) = &*self.0 {
+            machine.slept_ms.fetch_add(ms, Ordering::Relaxed);
         }
     }
+}
+
+impl Virtual {
+    #[allow(clippy::disallowed_methods, reason = "this is the one place")]
+    fn elapsed_ms(&self) -> i64 {
+        let awake = tokio::time::Instant::now().duration_since(self.start).as_millis();
+        i64::try_from(awake).unwrap_or(i64::MAX).saturating_add(self.slept_ms.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(feature = "faults")]
+pub(crate) use crate::faults::rest_ms;
+
+/// How long a timer that only looks whether something happened rests: in a simulation perhaps longer.
+#[cfg(not(feature = "faults"))]
+pub(crate) const fn rest_ms(usual_ms: i64) -> i64 {
+    usual_ms
 }
 
 #[allow(clippy::disallowed_methods, reason = "this is the one place")]
@@ -147,6 +183,16 @@ mod tests {
         clock.step_wall(3_600_000);
         assert_eq!(clock.now().steady, before.steady);
         assert_eq!(clock.now().wall.0 - before.wall.0, 3_600_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sleeping_machine_loses_no_time_on_any_line() {
+        let clock = Clock::for_tests();
+        let before = clock.mark();
+        clock.sleep_machine(60_000);
+        let after = clock.mark();
+        assert_eq!(after.now.steady.since_ms(before.now.steady), 60_000);
+        assert_eq!((after.now.wall.0 - before.now.wall.0, after.boot_ms - before.boot_ms), (60_000, 60_000));
     }
 
     #[tokio::test(start_paused = true)]

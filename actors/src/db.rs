@@ -9,6 +9,8 @@
 
 mod batch;
 mod beat;
+#[cfg(feature = "faults")]
+mod faulty;
 
 pub use beat::{Beat, BeatDone};
 
@@ -24,6 +26,7 @@ use domain::time::{Now, Steady};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
+use store::verdicts::Basis;
 use store::{Certainty, Connection, Reader, StoreError, Transaction, Writer};
 use tokio::sync::{Notify, oneshot};
 
@@ -126,10 +129,12 @@ pub(crate) enum Job {
 type Op = Box<dyn FnOnce(&Transaction<'_>) -> (Result<(), StoreError>, Finish) + Send>;
 type Finish = Box<dyn FnOnce(Result<(), DbError>) + Send>;
 
-/// A host actor's verdict on its way to disk. It holds only if the host was not heard meanwhile.
+/// A host actor's verdict on its way to disk. It holds only if the host was neither heard nor changed meanwhile.
 pub(crate) struct Judgement {
     pub(crate) entry: Arc<HostEntry>,
     pub(crate) seen: Option<Steady>,
+    /// What else the verdict was made from.
+    pub(crate) basis: Basis,
     pub(crate) now: Now,
     pub(crate) incident: NewIncident,
 }
@@ -141,7 +146,7 @@ impl Db {
         Db(Arc::new(Shared {
             queue: Mutex::default(),
             actor: OnceLock::new(),
-            side: Mutex::new(Side::new(writer, newest_beat)),
+            side: Mutex::new(Side::new(writer, newest_beat, clock.clone())),
             reader,
             gate: Gate::new(limits.waiting_requests),
             clock,
@@ -182,9 +187,29 @@ impl Db {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     {
+        self.write_and_tell(name, change, |_| {}).await
+    }
+
+    /// Like [`Db::write`], and once it is committed the writer itself calls `tell` with the result: also when whoever asked has
+    /// stopped waiting, so that memory follows the store however late it was.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub async fn write_and_tell<T, F, G>(&self, name: &'static str, change: F, tell: G) -> Result<T, DbError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+        G: FnOnce(&T) + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
+        let finish = move |committed: Result<(), DbError>, value: T, reply: oneshot::Sender<Result<T, DbError>>| {
+            if committed.is_ok() {
+                tell(&value);
+            }
+            drop(reply.send(committed.map(|()| value)));
+        };
         let op: Op = Box::new(move |tx| match in_savepoint(tx, change) {
-            Ok(value) => (Ok(()), Box::new(move |committed| drop(reply.send(committed.map(|()| value))))),
+            Ok(value) => (Ok(()), Box::new(move |committed| finish(committed, value, reply))),
             Err(e) if batch::ends_batch(&e) => {
                 (Err(e), Box::new(move |lost| drop(reply.send(Err(lost.err().unwrap_or(DbError::Stopping))))))
             }
@@ -219,6 +244,9 @@ impl Db {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
+        if self.0.limits.in_place {
+            return self.0.reader.read(query).map_err(DbError::from);
+        }
         let reader = self.0.reader.clone();
         match tokio::task::spawn_blocking(move || reader.read(query)).await {
             Ok(done) => done.map_err(DbError::from),
@@ -404,6 +432,13 @@ impl DbActor {
 }
 
 impl DbActor {
+    #[cfg(not(feature = "faults"))]
+    fn work_in_place(&mut self, _: &mut Context<Self>) {
+        if let Err(fatal) = self.shared.work() {
+            self.end(&fatal);
+        }
+    }
+
     fn end(&self, fatal: &StoreError) {
         self.exit.escalate(&ChildId::Name("db"), &format!("the store failed: {fatal}"));
     }
@@ -414,10 +449,7 @@ impl Handler<Work> for DbActor {
 
     fn handle(&mut self, _: Work, ctx: &mut Context<Self>) {
         if self.shared.limits.in_place {
-            if let Err(fatal) = self.shared.work() {
-                self.end(&fatal);
-            }
-            return;
+            return self.work_in_place(ctx);
         }
         let shared = self.shared.clone();
         let work = tokio::task::spawn_blocking(move || shared.work());

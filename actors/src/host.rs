@@ -19,6 +19,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use store::StoreError;
 use store::hosts::HostRecord;
+use store::verdicts::Basis;
 
 /// A judgement waits for a tick of the hub at most this old: an older one means the hub itself was away.
 const TICK_FRESH_MS: i64 = 3_000;
@@ -85,6 +86,8 @@ pub struct Edited {
     pub entry: Arc<HostEntry>,
     /// Its judge, made from the committed row.
     pub watch: Watch,
+    /// Which row that was.
+    pub basis: Basis,
 }
 
 /// The hub was away between two instants.
@@ -112,6 +115,7 @@ pub struct HostActor {
     bench: Arc<Bench>,
     entry: Arc<HostEntry>,
     watch: Watch,
+    basis: Basis,
     timer: SpawnHandle,
     judging: bool,
     /// A panic was here: nothing is believed before the row is read again.
@@ -119,9 +123,9 @@ pub struct HostActor {
 }
 
 impl HostActor {
-    /// An actor for `entry`, judged by `watch`.
-    pub fn new(bench: Arc<Bench>, entry: Arc<HostEntry>, watch: Watch) -> HostActor {
-        HostActor { bench, entry, watch, timer: SpawnHandle::default(), judging: false, stale: false }
+    /// An actor for `entry`, judged by `watch`, which was made from the row that `basis` names.
+    pub fn new(bench: Arc<Bench>, entry: Arc<HostEntry>, watch: Watch, basis: Basis) -> HostActor {
+        HostActor { bench, entry, watch, basis, timer: SpawnHandle::default(), judging: false, stale: false }
     }
 }
 
@@ -157,7 +161,7 @@ impl Handler<Edited> for HostActor {
 
     fn handle(&mut self, edited: Edited, ctx: &mut Context<Self>) {
         self.entry = edited.entry;
-        self.watch = edited.watch;
+        (self.watch, self.basis) = (edited.watch, edited.basis);
         self.look(ctx);
     }
 }
@@ -240,7 +244,8 @@ impl HostActor {
         let text = self.watch.explain(now).text;
         let why = text.split_once("; ").map_or(text.clone(), |(_, since)| since.to_owned());
         let incident = overdue(&self.entry, now, deadline, reason, why);
-        let judgement = Judgement { entry: self.entry.clone(), seen: self.entry.pulse.last_seen(), now, incident };
+        let judgement =
+            Judgement { entry: self.entry.clone(), seen: self.entry.pulse.last_seen(), basis: self.basis, now, incident };
         let db = self.bench.db.clone();
         let asked = async move { db.judge(judgement).await }.into_actor(self);
         ctx.spawn(asked.map(move |answer, actor, ctx| actor.judged(answer, deadline, ctx)));
@@ -281,7 +286,7 @@ impl HostActor {
         let read = async move { db.read(move |conn| crate::hosts::read_host(conn, row, &business)).await }.into_actor(self);
         ctx.wait(read.map(|record, actor, ctx| match record {
             Ok(record) => {
-                actor.watch = actor.bench.watch(&record);
+                (actor.watch, actor.basis) = (actor.bench.watch(&record), Basis::of(&record));
                 actor.stale = false;
                 actor.look(ctx);
             }

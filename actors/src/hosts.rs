@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 use store::alerts::AlertFilter;
 use store::hosts::HostRecord;
+use store::verdicts::Basis;
 use store::{Connection, StoreError, Transaction};
 
 /// Most deaf windows kept in memory; a host silent through more of them is judged by the newest.
@@ -77,13 +78,16 @@ impl HostsActor {
     }
 
     fn admit(&self, record: HostRecord, revision: u64) {
+        if self.roster.find(record.spec.host_id.as_str()).is_some_and(|known| known.row == record.row) {
+            return; // told twice: by the writer and by whoever asked
+        }
         let run = record.run.as_ref().map(|(_, steady, _)| *steady);
         let pulse = Pulse::new(record.status, record.last_seen, run, record.last_beat_id);
-        let watch = self.bench.watch(&record);
+        let (watch, basis) = (self.bench.watch(&record), Basis::of(&record));
         let entry = Arc::new(entry(record, revision, Arc::new(pulse), OnceLock::new()));
         let (bench, watched) = (self.bench.clone(), entry.clone());
         let id = ChildId::from(&entry.host_id);
-        let actor = self.supervisor.spawn(&self.spec, id, move |_| HostActor::new(bench, watched, watch));
+        let actor = self.supervisor.spawn(&self.spec, id, move |_| HostActor::new(bench, watched, watch, basis));
         drop(entry.actor.set(actor));
         self.roster.put(entry);
     }
@@ -143,15 +147,17 @@ impl Handler<Changed> for HostsActor {
     type Result = ();
 
     fn handle(&mut self, changed: Changed, _: &mut Context<Self>) {
-        let Changed(record, revision) = changed;
+        let Changed(mut record, revision) = changed;
         // Answers of the store may overtake each other, and the host may be gone or another one by now.
         let known = self.roster.find(record.spec.host_id.as_str()).filter(|e| e.row == record.row && e.revision < revision);
         let Some(old) = known else { return };
-        let watch = self.bench.watch(&record);
+        // The row may be behind what was heard.
+        record.last_seen = old.pulse.last_seen_wall().zip(old.pulse.last_seen()).or(record.last_seen);
+        let (watch, basis) = (self.bench.watch(&record), Basis::of(&record));
         let new = Arc::new(entry(*record, revision, old.pulse.clone(), old.actor.clone()));
         self.roster.put(new.clone());
         if let Some(actor) = new.actor() {
-            actor.do_send(Edited { entry: new.clone(), watch });
+            actor.do_send(Edited { entry: new.clone(), watch, basis });
         }
     }
 }

@@ -207,11 +207,13 @@ impl Hub {
     pub async fn create_with_token(&self, spec: HostSpec, token: String) -> Result<NewHost, HubError> {
         let (sealed, hash) = (self.0.keyring.seal("host token", token.as_bytes()), store::seal::hash_token(&token));
         let (now, business) = (self.now(), self.0.bench.business.clone());
-        let revisions = self.0.revisions.clone();
-        let stored = self.db().write("create host", move |tx| {
+        let (revisions, keeper) = (self.0.revisions.clone(), self.0.hosts.clone());
+        let create = move |tx: &store::Transaction<'_>| {
             let row = hosts::insert(tx, &spec, &sealed, &hash, now)?;
             Ok((read_host(tx, row, &business)?, next(&revisions)))
-        });
+        };
+        let admit = move |(record, revision): &(HostRecord, u64)| keeper.do_send(Admit(vec![record.clone()], *revision));
+        let stored = self.db().write_and_tell("create host", create, admit);
         let (record, revision) = stored.await?;
         self.tell(Admit(vec![record.clone()], revision)).await;
         log::info!("host {} is watched from now on", record.spec.host_id);
@@ -231,7 +233,7 @@ impl Hub {
         let row = self.entry(host_id)?.row;
         let (now, business, revisions) = (self.now(), self.0.bench.business.clone(), self.0.revisions.clone());
         // Read and written in one transaction: two edits at once must not undo each other.
-        let changed = self.db().write("update host", move |tx| {
+        let update = move |tx: &store::Transaction<'_>| {
             let old = read_host(tx, row, &business)?;
             let spec = match draft.overlay(&old.spec, &business) {
                 Ok(spec) => spec,
@@ -239,7 +241,10 @@ impl Hub {
             };
             hosts::update(tx, row, &spec, now)?;
             Ok(Ok((read_host(tx, row, &business)?, next(&revisions))))
-        });
+        };
+        let change = self.changer();
+        let tell = move |done: &Result<(HostRecord, u64), Vec<FieldError>>| done.iter().for_each(&change);
+        let changed = self.db().write_and_tell("update host", update, tell);
         let (record, revision) = changed.await??;
         Ok(self.changed(record, revision).await)
     }
@@ -296,7 +301,9 @@ impl Hub {
         let entry = self.entry(host_id)?;
         let now = self.now();
         let row = entry.row;
-        self.db().write("remove host", move |tx| hosts::delete(tx, row, now)).await?;
+        let (keeper, gone) = (self.0.hosts.clone(), host_id.to_owned());
+        let dismiss = move |(): &()| keeper.do_send(Dismiss(gone, row));
+        self.db().write_and_tell("remove host", move |tx| hosts::delete(tx, row, now), dismiss).await?;
         self.tell(Dismiss(host_id.to_owned(), row)).await;
         log::info!("host {host_id} is no longer watched");
         Ok(())
@@ -446,12 +453,18 @@ impl Hub {
     {
         let row = self.entry(host_id)?.row;
         let (now, business, revisions) = (self.now(), self.0.bench.business.clone(), self.0.revisions.clone());
-        let changed = self.db().write(name, move |tx| {
+        let change = move |tx: &store::Transaction<'_>| {
             change(tx, row, now)?;
             Ok((read_host(tx, row, &business)?, next(&revisions)))
-        });
-        let (record, revision) = changed.await?;
+        };
+        let (record, revision) = self.db().write_and_tell(name, change, self.changer()).await?;
         Ok(self.changed(record, revision).await)
+    }
+
+    /// Tells the keeper of hosts what the writer has committed: also when whoever asked has stopped waiting.
+    fn changer(&self) -> impl Fn(&(HostRecord, u64)) + Send + 'static {
+        let keeper = self.0.hosts.clone();
+        move |(record, revision)| keeper.do_send(Changed(Box::new(record.clone()), *revision))
     }
 
     async fn changed(&self, mut record: HostRecord, revision: u64) -> HostRecord {

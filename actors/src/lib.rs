@@ -4,6 +4,8 @@ pub mod alert;
 pub mod alive;
 pub mod clock;
 pub mod db;
+#[cfg(feature = "faults")]
+pub mod faults;
 pub mod gate;
 pub mod host;
 pub mod hosts;

@@ -189,9 +189,13 @@ impl Roster {
         self.len() == 0
     }
 
-    /// Every host, in no order.
+    /// Every host, in the order of their rows: what all are told is told in the same order each time.
     pub fn all(&self) -> Vec<Arc<HostEntry>> {
-        self.hosts.read().unwrap_or_else(PoisonError::into_inner).iter().map(|h| h.0.clone()).collect()
+        let hosts = self.hosts.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = hosts.iter().map(|h| h.0.clone()).collect();
+        drop(hosts);
+        all.sort_unstable_by_key(|entry| entry.row);
+        all
     }
 
     pub(crate) fn reserve(&self, more: usize) {

@@ -2,6 +2,7 @@
 
 use crate::column;
 use crate::error::Result;
+use crate::hosts::HostRecord;
 use crate::{alerts, events};
 use domain::host::Status;
 use domain::incident::{AlertType, NewIncident};
@@ -17,6 +18,36 @@ pub struct Recovery {
     pub was: Status,
     /// Since when it was that: the beginning of the outage when it was down.
     pub down_since: Wall,
+}
+
+/// What a verdict was made from besides heartbeats: the version of the host's row and what is written outside of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Basis {
+    /// The last change of its description.
+    pub updated_at: Wall,
+    /// Its creation or last resume.
+    pub judged_from: Steady,
+    /// The end of its silence.
+    pub silenced_until: Option<Wall>,
+}
+
+impl Basis {
+    /// What a verdict on this host is made from.
+    pub fn of(host: &HostRecord) -> Basis {
+        Basis { updated_at: host.updated_at, judged_from: host.judged_from, silenced_until: host.silenced_until }
+    }
+}
+
+/// Whether a host's row is still the one a verdict was made from.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn is_judged_by(tx: &Transaction<'_>, host: i64, basis: &Basis) -> Result<bool> {
+    let mut query = tx.prepare_cached(
+        "SELECT 1 FROM hosts WHERE id = ?1 AND updated_at = ?2 AND judged_from_steady = ?3 AND silenced_until IS ?4",
+    )?;
+    let silenced_until = basis.silenced_until.map(|until| until.0);
+    Ok(query.exists(params![host, basis.updated_at.0, basis.judged_from.0, silenced_until])?)
 }
 
 /// The host is down, if it is not already, is not paused, and nothing was heard of it since `expect_last_seen`. Answers its
@@ -112,6 +143,28 @@ mod tests {
         assert_eq!(kinds(&store), []);
         let down = does(&mut store.writer, |tx| go_down(tx, host, Some(at(50).steady), at(400), "overdue", &missed("nas")));
         assert!(down.is_some());
+    }
+
+    #[test]
+    fn a_verdict_is_known_by_the_row_it_was_made_from() {
+        let (mut store, _folder, host) = with_host();
+        let basis = |store: &Store| {
+            let business = domain::schedule::BusinessHours::default();
+            Basis::of(&store.reader.read(|conn| hosts::get(conn, host, &business)).unwrap().unwrap().unwrap())
+        };
+        let mut known = basis(&store);
+        let holds = |store: &mut Store, known: &Basis| does(&mut store.writer, |tx| is_judged_by(tx, host, known));
+        assert!(holds(&mut store, &known));
+        for change in [0, 1, 2] {
+            does(&mut store.writer, |tx| match change {
+                0 => hosts::update(tx, host, &crate::sample::spec("nas"), at(7)),
+                1 => hosts::set_silenced(tx, host, Some(at(60).wall), at(8)),
+                _ => hosts::set_paused(tx, host, true, at(9)).and_then(|_| hosts::set_paused(tx, host, false, at(10)).map(drop)),
+            });
+            assert!(!holds(&mut store, &known), "{change}");
+            known = basis(&store);
+            assert!(holds(&mut store, &known), "{change}");
+        }
     }
 
     #[test]

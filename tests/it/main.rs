@@ -27,7 +27,7 @@ mod restart;
 mod seeded;
 mod shim;
 mod sigterm;
+mod simulation;
 mod slow_clients;
 mod storm;
-mod week;
 mod writers;

@@ -2,12 +2,14 @@
 
 use super::beat::{seen_of, write_seen};
 use super::{Beat, BeatDone, DbError, Finish, Job, Judgement, Shared, in_savepoint, lost};
-use crate::clock::Mark;
+use crate::clock::{Clock, Mark};
 use crate::gate::Permit;
 use crate::host::Nudge;
 use crate::roster::{HostEntry, Pulse};
 use domain::host::Status;
+use domain::time::Now;
 use domain::time::Steady;
+use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -21,6 +23,8 @@ const FLUSH_PER_ALIVE: usize = 2_000;
 const BEHIND_MOST: i64 = 2_000_000;
 /// A failure within this time of the one before is not logged again.
 const QUIET_MS: i64 = 5_000;
+/// Beats whose distance between wall and steady time differs from the last sign of life's by more than this need one of their own.
+const STEP_MS: i64 = 500;
 /// Hosts a batch writes when too far behind.
 const FLUSH_PER_BATCH: usize = 64;
 
@@ -30,6 +34,15 @@ pub(super) struct Side {
     unwritten: VecDeque<Unwritten>,
     flushed: Vec<Unwritten>,
     newest: i64,
+    clock: Clock,
+    /// The distance between wall and steady time in the last sign of life: a start reads the beats after it with that.
+    offset_ms: Option<i64>,
+    /// What the first job that panicked in this batch said; it is thrown again when the others have been answered.
+    panic: Option<Box<dyn Any + Send>>,
+    #[cfg(feature = "faults")]
+    pub(super) fault: crate::faults::Fault,
+    #[cfg(feature = "faults")]
+    pub(super) late: Option<Done>,
 }
 
 struct Unwritten {
@@ -85,7 +98,7 @@ impl Turn {
 
 /// An answer that waits for the COMMIT.
 enum Answer {
-    Beat(BeatDone, Permit, oneshot::Sender<Result<BeatDone, DbError>>),
+    Beat(BeatDone, Arc<HostEntry>, Permit, oneshot::Sender<Result<BeatDone, DbError>>),
     Judged(bool, oneshot::Sender<Result<bool, DbError>>),
     Alive(oneshot::Sender<Result<(), DbError>>),
     Op(Finish),
@@ -95,7 +108,7 @@ impl Answer {
     fn give(self, committed: Result<(), DbError>) {
         // A receiver that is gone has stopped waiting; what is on disk stays there.
         match self {
-            Answer::Beat(done, permit, reply) => {
+            Answer::Beat(done, _, permit, reply) => {
                 drop(permit);
                 drop(reply.send(committed.map(|()| done)));
             }
@@ -124,14 +137,26 @@ pub(super) fn ends_batch(error: &StoreError) -> bool {
 
 impl Side {
     /// `newest` is the last heartbeat's id when the store was opened.
-    pub(super) fn new(writer: Writer, newest: i64) -> Side {
-        Side { writer: Some(writer), unwritten: VecDeque::new(), flushed: Vec::new(), newest }
+    pub(super) fn new(writer: Writer, newest: i64, clock: Clock) -> Side {
+        Side {
+            writer: Some(writer),
+            unwritten: VecDeque::new(),
+            flushed: Vec::new(),
+            newest,
+            clock,
+            offset_ms: None,
+            panic: None,
+            #[cfg(feature = "faults")]
+            fault: crate::faults::Fault::None,
+            #[cfg(feature = "faults")]
+            late: None,
+        }
     }
 
     /// One transaction for all of `jobs`; the error is one that ends the process.
     pub(super) fn commit(&mut self, shared: &Shared, jobs: &mut Vec<Job>) -> Result<(), StoreError> {
         let count = jobs.len() as u64;
-        let newest = self.newest;
+        let (newest, offset_ms) = (self.newest, self.offset_ms);
         let (mut turn, mut answers) = (Turn::default(), Vec::with_capacity(jobs.len()));
         let mut waiting = std::mem::take(jobs).into_iter();
         let Some(mut writer) = self.writer.take() else {
@@ -142,44 +167,90 @@ impl Side {
                 for job in waiting.by_ref() {
                     self.run(tx, &mut turn, job, &mut answers)?;
                 }
-                self.catch_up(tx)
+                self.catch_up(tx)?;
+                #[cfg(feature = "faults")]
+                self.fault.before_commit()?;
+                Ok(())
             })
         }));
         self.writer = Some(writer);
-        match ended {
+        #[cfg(feature = "faults")]
+        let ended = ended.map(|done| self.fault.after_commit(done));
+        let panicked = self.panic.take();
+        let done = match ended {
             Ok(Ok(())) => {
                 self.flushed.clear();
-                count_commit(shared, count, turn.beats);
-                tell(shared, turn);
-                answers.into_iter().for_each(|a| a.give(Ok(())));
+                self.answer(shared, Done { turn, answers, count });
                 Ok(())
             }
             Ok(Err(failed)) => {
-                self.undo(turn, newest);
-                give_up(shared, answers, waiting, &failed.error, failed.certainty)
+                self.undo(turn, newest, offset_ms);
+                self.give_up(shared, answers, waiting, &failed.error, failed.certainty)
             }
             Err(panic) => {
-                self.undo(turn, newest);
+                self.undo(turn, newest, offset_ms);
                 let why = StoreError::Other("the writer panicked on another request of the same batch".into());
-                drop(give_up(shared, answers, waiting, &why, Certainty::NotDone));
+                drop(self.give_up(shared, answers, waiting, &why, Certainty::NotDone));
                 resume_unwind(panic)
             }
+        };
+        // The others have their answers: now the actor may end of it and be restarted.
+        panicked.map_or(done, |panic| resume_unwind(panic))
+    }
+
+    #[cfg(not(feature = "faults"))]
+    #[allow(clippy::unused_self, reason = "with faults an answer may be late")]
+    fn answer(&mut self, shared: &Shared, done: Done) {
+        done.tell(shared);
+    }
+
+    #[cfg(feature = "faults")]
+    fn answer(&mut self, shared: &Shared, done: Done) {
+        match self.fault {
+            crate::faults::Fault::LateAnswer(_) if self.panic.is_none() => self.late = Some(done),
+            _ => done.tell(shared),
         }
     }
 
     /// Memory becomes what it was before the batch, ids included: SQLite gives the same ones again.
-    fn undo(&mut self, mut turn: Turn, newest: i64) {
+    fn undo(&mut self, mut turn: Turn, newest: i64, offset_ms: Option<i64>) {
         turn.undo_to(0);
         self.forget_noted(turn.noted);
         for host in self.flushed.drain(..).rev() {
             host.pulse.mark_unwritten();
             self.unwritten.push_front(host);
         }
-        self.newest = newest;
+        (self.newest, self.offset_ms) = (newest, offset_ms);
         // Whoever looked meanwhile believed what did not come to be.
         for entry in turn.changed {
             nudge(&entry);
         }
+    }
+
+    /// Answers everybody of a batch that did not happen; the error is one that ends the process.
+    fn give_up(
+        &mut self,
+        shared: &Shared,
+        answers: Vec<Answer>,
+        waiting: impl ExactSizeIterator<Item = Job>,
+        error: &StoreError,
+        certainty: Certainty,
+    ) -> Result<(), StoreError> {
+        count_rollback(shared, answers.len() + waiting.len(), error);
+        for answer in answers {
+            if let Answer::Beat(_, entry, ..) = &answer {
+                self.note_refused(entry);
+            }
+            answer.give(Err(lost(error, certainty)));
+        }
+        for job in waiting {
+            if let Job::Beat(beat, ..) = &job {
+                self.note_refused(&beat.entry);
+            }
+            job.refuse(lost(error, Certainty::NotDone));
+        }
+        // What may or may not be on disk cannot be matched with memory: only a start from disk can.
+        if error.is_fatal() || certainty == Certainty::Unknown { Err(error.clone()) } else { Ok(()) }
     }
 
     fn forget_noted(&mut self, count: usize) {
@@ -195,12 +266,15 @@ impl Side {
             Job::Beat(beat, permit, reply) => {
                 let done = self.try_beat(tx, turn, &beat);
                 match done {
-                    Ok(done) => answers.push(Answer::Beat(done, permit, reply)),
+                    Ok(done) => answers.push(Answer::Beat(done, beat.entry, permit, reply)),
                     Err(e) if ends_batch(&e) => {
-                        answers.push(Answer::Beat(BeatDone { id: 0, repeated: false }, permit, reply));
+                        answers.push(Answer::Beat(BeatDone { id: 0, repeated: false }, beat.entry, permit, reply));
                         return Err(e);
                     }
-                    Err(e) => drop(reply.send(Err(e.into()))),
+                    Err(e) => {
+                        self.note_unwritten(turn, self.next_id(), &beat.entry); // refused, and yet a sign of life
+                        drop(reply.send(Err(e.into())));
+                    }
                 }
                 Ok(())
             }
@@ -221,7 +295,8 @@ impl Side {
                 self.write_alive(tx, &mark)
             }
             Job::Op(name, op) => {
-                let (done, finish) = op(tx);
+                // Its caller hears that the writer was interrupted: the reply went down with it.
+                let Some((done, finish)) = self.contained(tx, |_| op(tx))? else { return Ok(()) };
                 answers.push(Answer::Op(finish));
                 done.inspect_err(|e| log::error!("store: {name}: {e}"))
             }
@@ -230,6 +305,7 @@ impl Side {
 
     /// A plain heartbeat is one insert; whatever does more fails alone.
     fn try_beat(&mut self, tx: &Transaction<'_>, turn: &mut Turn, beat: &Beat) -> Result<BeatDone, StoreError> {
+        self.mark_step(tx, beat.at)?; // outside of the savepoint: what it flushes does not go with it
         let done = if beat.is_plain() {
             self.write_beat(tx, turn, beat)
         } else {
@@ -247,11 +323,34 @@ impl Side {
         step: impl FnOnce(&mut Side, &mut Turn) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let (undo, noted) = (turn.undo.len(), turn.noted);
-        in_savepoint(tx, |_| step(self, turn)).inspect_err(|_| {
+        let done = self.contained(tx, |side| in_savepoint(tx, |_| step(side, turn)));
+        let done = done.and_then(|done| done.unwrap_or_else(|| Err(StoreError::Other("the writer panicked on it".into()))));
+        done.inspect_err(|_| {
             turn.undo_to(undo);
             self.forget_noted(turn.noted - noted);
             turn.noted = noted;
         })
+    }
+
+    /// Runs `job`, which has a savepoint of its own: a panic takes back what it has written and leaves the batch to the others.
+    fn contained<T>(&mut self, tx: &Transaction<'_>, job: impl FnOnce(&mut Side) -> T) -> Result<Option<T>, StoreError> {
+        match catch_unwind(AssertUnwindSafe(|| job(self))) {
+            Ok(done) => Ok(Some(done)),
+            Err(panic) => {
+                tx.execute_batch("ROLLBACK TO job; RELEASE job")?;
+                log::error!("store: the writer panicked on a request; the others of its batch go on");
+                self.panic.get_or_insert(panic);
+                Ok(None)
+            }
+        }
+    }
+
+    /// The row was refused, the sign of life was not: it is written with the next sign of life of the hub, so that a start knows it.
+    fn note_refused(&mut self, entry: &HostEntry) {
+        if entry.pulse.mark_unwritten() {
+            let first_beat = self.newest + 1;
+            self.unwritten.push_back(Unwritten { first_beat, row: entry.row, pulse: entry.pulse.clone() });
+        }
     }
 
     pub(super) fn note_unwritten(&mut self, turn: &mut Turn, beat: i64, entry: &HostEntry) {
@@ -266,7 +365,20 @@ impl Side {
         self.newest + 1
     }
 
+    /// A start tells a beat's steady time from its wall time by the last sign of life, so none may follow one from before a step
+    /// of the wall clock.
+    pub(super) fn mark_step(&mut self, tx: &Transaction<'_>, at: Now) -> Result<(), StoreError> {
+        if self.offset_ms.is_some_and(|known| (known - at.offset_ms()).abs() <= STEP_MS) {
+            return Ok(());
+        }
+        let mut mark = self.clock.mark();
+        mark.now.wall = at.wall_at(mark.now.steady);
+        self.flush(tx, usize::MAX)?;
+        self.write_alive(tx, &mark)
+    }
+
     fn write_alive(&mut self, tx: &Transaction<'_>, mark: &Mark) -> Result<(), StoreError> {
+        self.offset_ms = Some(mark.now.offset_ms());
         self.flush(tx, FLUSH_PER_ALIVE)?;
         let beat_mark = match self.unwritten.front() {
             Some(first) => first.first_beat - 1,
@@ -296,6 +408,22 @@ impl Side {
     }
 }
 
+/// A committed batch that nobody has heard of yet.
+pub(super) struct Done {
+    turn: Turn,
+    answers: Vec<Answer>,
+    count: u64,
+}
+
+impl Done {
+    /// Counts it, wakes whom it concerns and answers its callers.
+    pub(super) fn tell(self, shared: &Shared) {
+        count_commit(shared, self.count, self.turn.beats);
+        tell(shared, self.turn);
+        self.answers.into_iter().for_each(|answer| answer.give(Ok(())));
+    }
+}
+
 fn count_commit(shared: &Shared, jobs: u64, beats: u64) {
     let stats = &shared.stats;
     stats.commits.fetch_add(1, Ordering::Relaxed);
@@ -304,31 +432,16 @@ fn count_commit(shared: &Shared, jobs: u64, beats: u64) {
     stats.last_commit.store(shared.clock.steady().0, Ordering::Relaxed);
 }
 
-/// Answers everybody of a batch that did not happen; the error is one that ends the process.
-fn give_up(
-    shared: &Shared,
-    answers: Vec<Answer>,
-    waiting: impl ExactSizeIterator<Item = Job>,
-    error: &StoreError,
-    certainty: Certainty,
-) -> Result<(), StoreError> {
+/// A full disk refuses hundreds of batches a second: said once, then only counted while it lasts.
+fn count_rollback(shared: &Shared, size: usize, error: &StoreError) {
     let now = shared.clock.steady().0;
     if matches!(error, StoreError::Full | StoreError::ReadOnly) {
         shared.refusals.note(shared.clock.now(), error.to_string(), shared.stats.beats.load(Ordering::Relaxed));
     }
     let rollbacks = shared.stats.rollbacks.fetch_add(1, Ordering::Relaxed) + 1;
     let before = shared.stats.last_failure.swap(now, Ordering::Relaxed);
-    // A full disk refuses hundreds of batches a second: said once, then only counted while it lasts.
     let level = if now - before > QUIET_MS { log::Level::Error } else { log::Level::Debug };
-    log::log!(level, "store: a batch of {} was rolled back ({rollbacks} so far): {error}", answers.len() + waiting.len());
-    for answer in answers {
-        answer.give(Err(lost(error, certainty)));
-    }
-    for job in waiting {
-        job.refuse(lost(error, Certainty::NotDone));
-    }
-    // What may or may not be on disk cannot be matched with memory: only a start from disk can.
-    if error.is_fatal() || certainty == Certainty::Unknown { Err(error.clone()) } else { Ok(()) }
+    log::log!(level, "store: a batch of {size} was rolled back ({rollbacks} so far): {error}");
 }
 
 /// A verdict holds only while nothing was heard since it was made: memory is asked first, the row decides.
@@ -337,6 +450,10 @@ fn write_judgement(tx: &Transaction<'_>, turn: &mut Turn, judgement: &Judgement)
     let seen = seen_of(&entry.pulse);
     let steady = seen.map(|(_, steady)| steady);
     if steady != judgement.seen || entry.pulse.status() == Status::Down {
+        return Ok(false);
+    }
+    // An edit or a silence may have been committed while the verdict waited in the queue.
+    if !verdicts::is_judged_by(tx, entry.row, &judgement.basis)? {
         return Ok(false);
     }
     write_seen(tx, entry.row, seen, &entry.pulse)?;
