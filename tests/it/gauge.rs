@@ -7,9 +7,14 @@ use std::time::Duration;
 
 /// Resident memory in KiB.
 pub fn resident_kib(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process lives");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells it");
-    line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+    resident(pid).expect("the process lives")
+}
+
+/// `None` for a process that has ended.
+fn resident(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
 }
 
 /// Open descriptors.
@@ -30,7 +35,8 @@ impl Peak {
         let (kept, ended) = (most.clone(), over.clone());
         let watch = move || {
             while !ended.load(Ordering::Relaxed) {
-                kept.fetch_max(resident_kib(pid), Ordering::Relaxed);
+                let Some(kib) = resident(pid) else { return };
+                kept.fetch_max(kib, Ordering::Relaxed);
                 std::thread::sleep(Duration::from_millis(20));
             }
         };
