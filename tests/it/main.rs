@@ -30,4 +30,5 @@ mod sigterm;
 mod simulation;
 mod slow_clients;
 mod storm;
+mod wal;
 mod writers;
