@@ -1,16 +1,12 @@
 //! The release binary as a stranger runs it, over a store filled beforehand.
 
 use crate::process::{HubProcess, wait_for};
-use domain::host::HostDraft;
-use domain::schedule::BusinessHours;
+use crate::seed::many_hosts;
 use std::path::PathBuf;
 use std::time::Duration;
-use store::seal::{Keyring, hash_token};
-use store::{Options, Store, beats, hosts};
+use store::{Options, Store, beats};
 use tempfile::TempDir;
 
-/// One token for all bench hosts; looked up and proved like any other.
-pub(crate) const TOKEN: &str = "bench-token-bench-token-bench-token-bench-0";
 /// A frequency no bench lives to see.
 pub(crate) const EVERY_HOUR: i64 = 3_600;
 
@@ -37,28 +33,7 @@ fn seed_with(count: usize, every_s: impl Fn(usize) -> i64) -> TempDir {
         .prefix("bench")
         .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
         .expect("the target folder can be written");
-    let data = folder.path().join("data");
-    std::fs::create_dir(&data).expect("a data folder");
-    let keyring = Keyring::load_or_create(&data.join("secret.key")).expect("a key can be made");
-    let mut store = Store::open(&data.join("db.sqlite"), &Options::default()).expect("a store opens");
-    let (sealed, hash) = (keyring.seal("host token", TOKEN.as_bytes()), hash_token(TOKEN));
-    let clock = actors::clock::Clock::system();
-    store
-        .writer
-        .transact(|tx| {
-            for i in 0..count {
-                let draft = HostDraft {
-                    name: Some(format!("bench-{i:05}")),
-                    expected_frequency: Some(domain::duration::Seconds::Number(every_s(i))),
-                    grace_period: Some(domain::duration::Seconds::Number(0)),
-                    ..HostDraft::default()
-                };
-                let spec = draft.create(&BusinessHours::default()).expect("bench hosts are valid");
-                hosts::insert(tx, &spec, &sealed, &hash, clock.now())?;
-            }
-            Ok(())
-        })
-        .expect("hosts can be stored");
+    many_hosts(folder.path(), count, every_s);
     folder
 }
 

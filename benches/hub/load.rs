@@ -45,6 +45,6 @@ fn command(address: &str, hosts: usize, connections: usize, time: Duration) -> C
     let mut wrk = Command::new("wrk");
     let (c, d) = (connections.to_string(), format!("{}s", time.as_secs()));
     wrk.args(["-t2", "-c", &c, "-d", &d, "--timeout", "10s", "-s"]).arg(script);
-    wrk.arg(format!("http://{address}")).env("BENCH_HOSTS", hosts.to_string()).env("BENCH_TOKEN", crate::hub::TOKEN);
+    wrk.arg(format!("http://{address}")).env("BENCH_HOSTS", hosts.to_string()).env("BENCH_TOKEN", crate::seed::TOKEN);
     wrk
 }

@@ -8,6 +8,9 @@ mod load;
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests, which use more of it")]
 #[path = "../../tests/support/process.rs"]
 mod process;
+#[allow(dead_code, unreachable_pub, reason = "shared with the tests, which use more of it")]
+#[path = "../../tests/support/seed.rs"]
+mod seed;
 mod table;
 
 use std::time::Duration;

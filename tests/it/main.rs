@@ -20,10 +20,13 @@ mod gauge;
 mod hostile_names;
 mod io_faults;
 mod kill;
+mod many_hosts;
 mod overload;
 #[path = "../support/process.rs"]
 mod process;
 mod restart;
+#[path = "../support/seed.rs"]
+mod seed;
 mod seeded;
 mod shim;
 mod sigterm;
