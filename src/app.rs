@@ -131,7 +131,7 @@ pub async fn start(config: Config) -> Result<App, StartError> {
         alert,
         exit: Exit::process(),
     };
-    let mut running = Running::start(parts).await.map_err(failed)?;
+    let mut running = Running::start_unheard(parts).await.map_err(failed)?;
     running.watch_for_hangs().map_err(|error| StartError::Machine { what: "the thread that notices hangs", error })?;
     hosts_file::apply(&running.hub, &config).await?;
     let stopping = Arc::new(AtomicBool::new(false));

@@ -78,7 +78,7 @@ impl AliveActor {
         let gap_ms = now.steady.since_ms(from);
         log::warn!("the hub did not run for {gap_ms} ms: deadlines inside or after that are pushed, nothing is judged by it");
         // Before the tick is fresh again, so that no host judges in between.
-        self.bench.judge_from.store(now.steady.0 + crate::host::DRAIN_MS, Ordering::Relaxed);
+        self.bench.judge_from.fetch_max(now.steady.0 + crate::host::DRAIN_MS, Ordering::Relaxed);
         self.hosts.do_send(AllDeaf { from, to: now.steady });
         let db = self.bench.db.clone();
         let stored = async move {

@@ -13,7 +13,7 @@ use domain::schedule::BusinessHours;
 use domain::time::{Now, Steady};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 use store::alive::DeafWindow;
@@ -80,6 +80,17 @@ impl Running {
     /// # Errors
     /// What the store says; nothing runs then.
     pub async fn start(parts: HubParts) -> Result<Running, StoreError> {
+        let running = Running::start_unheard(parts).await?;
+        running.judge_soon();
+        Ok(running)
+    }
+
+    /// Like [`Running::start`], but nothing is judged before [`Running::is_listening`] was said: a start may take longer than
+    /// a host may be silent.
+    ///
+    /// # Errors
+    /// What the store says; nothing runs then.
+    pub async fn start_unheard(parts: HubParts) -> Result<Running, StoreError> {
         let HubParts { store, keyring, clock, limits, business, settings, alert, exit } = parts;
         let Store { mut writer, reader, .. } = store;
         let recovered = recover(&mut writer, &clock, &business)?;
@@ -87,7 +98,7 @@ impl Running {
         let db = Db::new(writer, recovered.newest_beat, reader, clock.clone(), news, limits);
         let bench = Arc::new(Bench {
             tick: AtomicI64::new(clock.steady().0),
-            judge_from: AtomicI64::new(clock.steady().0 + DRAIN_MS),
+            judge_from: AtomicI64::new(i64::MAX),
             deaf: RwLock::new(recovered.deaf),
             clock: clock.clone(),
             db: db.clone(),
@@ -145,7 +156,14 @@ impl Running {
         let window = DeafWindow { from, to, reason: "the hub was starting".into(), created_at: now.wall };
         self.hub.db().write("deaf window", move |tx| alive::append_deaf(tx, &window)).await?;
         self.hub.0.hosts.do_send(AllDeaf { from, to });
+        self.judge_soon();
         Ok(())
+    }
+
+    /// What waits in sockets is drained first.
+    fn judge_soon(&self) {
+        let soon = self.hub.now().steady.0 + DRAIN_MS;
+        self.hub.0.bench.judge_from.store(soon, Ordering::Relaxed);
     }
 
     /// Ends the hub in order: hosts judge no more, what is accepted is stored, notices in flight end, the store closes last.

@@ -80,6 +80,10 @@ fn life(folder: &TempFolder, after_s: i64, story: impl AsyncFnOnce(&World)) {
 }
 
 async fn start_hub(folder: &TempFolder, clock: &Clock, said: Memory, escalated: Rc<Cell<u32>>) -> Running {
+    Running::start(parts(folder, clock, said, escalated)).await.unwrap()
+}
+
+fn parts(folder: &TempFolder, clock: &Clock, said: Memory, escalated: Rc<Cell<u32>>) -> HubParts {
     let mut store = Store::open(&folder.database(), &Options::default()).unwrap();
     let keyring = Arc::new(Keyring::from_secret("sixteen characters").unwrap());
     let env = vec![("primary".to_owned(), "https://discord.com/api/webhooks/1/memory".to_owned())];
@@ -87,7 +91,7 @@ async fn start_hub(folder: &TempFolder, clock: &Clock, said: Memory, escalated: 
     let settings = store.writer.transact(|tx| Settings::load(tx, key, env, vec![], AllowedHosts::default(), at)).unwrap();
     let alert =
         AlertParts { deliver: Box::new(move || Rc::new(said.clone())), links: Arc::new(|_| None), texts: Texts::default() };
-    let parts = HubParts {
+    HubParts {
         store,
         keyring,
         clock: clock.clone(),
@@ -96,8 +100,7 @@ async fn start_hub(folder: &TempFolder, clock: &Clock, said: Memory, escalated: 
         settings: Arc::new(settings),
         alert,
         exit: Exit::calling(move |_, _| escalated.set(escalated.get() + 1)),
-    };
-    Running::start(parts).await.unwrap()
+    }
 }
 
 impl World {
@@ -429,5 +432,29 @@ fn a_host_that_is_removed_and_made_again_is_watched() {
         w.host("nas", "").await;
         w.at(100).await.beat("nas").await;
         assert_eq!(w.at(461).await.status("nas").await, Status::Down);
+    });
+}
+
+#[test]
+fn a_start_that_takes_long_judges_nobody_before_heartbeats_are_taken() {
+    let folder = TempFolder::new().unwrap();
+    life(&folder, 0, async |w| {
+        w.host("nas", "").await;
+        w.at(10).await.beat("nas").await;
+        w.at(20).await;
+    });
+    let build = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    actix::System::with_tokio_rt(build).block_on(async {
+        let start = domain::time::Wall(1_795_420_800_000);
+        let clock = Clock::virtual_on_boot(start.plus_ms(60_000), 60_000);
+        let running = Running::start_unheard(parts(&folder, &clock, Memory::default(), Rc::default())).await.unwrap();
+        let status = async || running.hub.host("nas").await.unwrap().status;
+        tokio::time::sleep(Duration::from_secs(1_000)).await;
+        assert_eq!(status().await, Status::Up, "nobody could be heard yet");
+        running.is_listening().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(359)).await;
+        assert_eq!(status().await, Status::Up);
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(status().await, Status::Down, "silent for longer than allowed since then");
     });
 }
