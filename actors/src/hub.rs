@@ -7,6 +7,9 @@ mod tree;
 
 pub use start::{HubParts, Running};
 
+/// The group of all host actors in the supervision tree.
+pub const HOSTS_GROUP: &str = tree::HOSTS.name;
+
 use crate::alert::{self, AlertActor, ChannelStatus};
 use crate::clock::{Clock, Mark};
 use crate::db::{Db, DbError};
@@ -14,7 +17,7 @@ use crate::host::{Bench, Explain};
 use crate::hosts::{Admit, Changed, Dismiss, HostsActor, read_host};
 use crate::roster::{HostEntry, Roster};
 use crate::settings::Settings;
-use crate::supervision::{Addr, Live, State};
+use crate::supervision::{Addr, ChildId, ChildView, Live, State};
 use actix::prelude::*;
 use domain::field::FieldError;
 use domain::host::{HostDraft, HostId, HostSpec, Status};
@@ -180,6 +183,28 @@ impl Hub {
     /// The tree of supervised actors.
     pub fn supervision(&self) -> &Live {
         &self.0.live
+    }
+
+    /// One supervised actor by its group and id. A host without a story is not in the view: it is found by its address.
+    pub fn child(&self, group: &str, id: &str) -> Option<ChildView> {
+        let told = self.0.live.child(group, id);
+        if told.is_some() || group != HOSTS_GROUP {
+            return told;
+        }
+        let entry = self.0.roster.find(id)?;
+        let actor = entry.actor()?;
+        let alive_since = actor.alive_since();
+        Some(ChildView {
+            group: HOSTS_GROUP,
+            id: ChildId::from(&entry.host_id),
+            state: if alive_since.is_some() { State::Running } else { State::Starting },
+            restarts: 0,
+            last_reason: None,
+            mailbox_depth: actor.mailbox_depth(),
+            last_message: actor.last_message(),
+            alive_since,
+            waiting_on: Vec::new(),
+        })
     }
 
     /// Finds the host whose token hashes to the same: an unknown host and a wrong token look the same, also to a stopwatch.
@@ -435,7 +460,7 @@ impl Hub {
     }
 
     fn supervision_component(&self) -> Component {
-        let given_up = self.0.live.children().iter().filter(|c| c.state == State::GivenUp).count();
+        let given_up = self.0.live.given_up();
         Component {
             name: "supervision",
             ok: given_up == 0,

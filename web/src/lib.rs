@@ -25,6 +25,7 @@ pub mod settings;
 pub mod setup;
 mod source;
 pub mod state;
+pub mod supervision;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::error::{ErrorBody, ErrorDetail, FieldFault};
 use crate::heartbeat::HeartbeatAnswer;
-use crate::{ack, alerts, health, hosts, keys, settings, setup};
+use crate::{ack, alerts, health, hosts, keys, settings, setup, supervision};
 use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use std::sync::LazyLock;
@@ -22,6 +22,7 @@ use utoipa::{Modify, OpenApi};
         keys::list, keys::create, keys::revoke,
         settings::get_webhook, settings::set_webhook, settings::test_webhook, settings::get_upstream, settings::set_upstream,
         settings::all, settings::revisions, settings::undo,
+        supervision::show,
         health::health, document, setup::show, setup::make, ack::show, ack::acknowledge,
     ),
     components(schemas(ErrorBody, ErrorDetail, FieldFault)),

@@ -2,7 +2,7 @@
 
 use crate::error::ApiError;
 use crate::state::WebState;
-use crate::{ack, alerts, auth, headers, health, heartbeat, hosts, keys, openapi, page, settings, setup};
+use crate::{ack, alerts, auth, headers, health, heartbeat, hosts, keys, openapi, page, settings, setup, supervision};
 use actix_web::dev::{HttpServiceFactory, Server};
 use actix_web::middleware::from_fn;
 use actix_web::web::ServiceConfig;
@@ -69,6 +69,7 @@ fn management() -> impl HttpServiceFactory {
         .service(resource("/settings/all", "GET").route(web::get().to(settings::all)))
         .service(resource("/settings/revisions", "GET").route(web::get().to(settings::revisions)))
         .service(resource("/settings/revisions/{id}/undo", "POST").route(web::post().to(settings::undo)))
+        .service(resource("/supervision", "GET").route(web::get().to(supervision::show)))
         .default_service(web::to(nothing))
 }
 

@@ -8,3 +8,4 @@ mod matrix;
 mod setting_flow;
 mod setup_flow;
 mod socket;
+mod supervision_flow;

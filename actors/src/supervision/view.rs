@@ -5,6 +5,7 @@ use super::{ChildId, ChildSpec};
 use domain::time::Steady;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -73,7 +74,9 @@ pub struct GroupView {
     pub running: usize,
     /// Restarts of all its children, ended ones included.
     pub restarts: u64,
-    /// The children worth showing.
+    /// How many children are worth showing.
+    pub stories: usize,
+    /// These children, or a page of them.
     pub shown: Vec<ChildView>,
 }
 
@@ -84,12 +87,18 @@ pub struct Live(Arc<RwLock<Vec<Arc<Board>>>>);
 impl Live {
     /// Every group, in start order; the groups of a supervisor follow it.
     pub fn groups(&self) -> Vec<GroupView> {
-        self.boards().iter().map(|board| board.view()).collect()
+        self.boards().iter().map(|board| board.view(None, usize::MAX)).collect()
+    }
+
+    /// As [`Live::groups`], with at most `most` children each, those after the id `after`: when all of 100,000 have a story,
+    /// nobody wants to build that list at once.
+    pub fn page(&self, after: Option<&str>, most: usize) -> Vec<GroupView> {
+        self.boards().iter().map(|board| board.view(after, most)).collect()
     }
 
     /// The children worth showing, group by group in start order, by id within each.
     pub fn children(&self) -> Vec<ChildView> {
-        self.boards().iter().flat_map(|board| board.view().shown).collect()
+        self.boards().iter().flat_map(|board| board.view(None, usize::MAX).shown).collect()
     }
 
     /// The child with this id, if it is worth showing.
@@ -121,6 +130,11 @@ impl Live {
     fn boards(&self) -> Vec<Arc<Board>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+// Names sort before keys; there are few of them.
+fn start(after: Option<&str>) -> Bound<ChildId> {
+    after.map_or(Bound::Unbounded, |after| Bound::Included(ChildId::Key(after.into())))
 }
 
 /// The notice board of one group: counters, and a row for each child worth showing.
@@ -217,7 +231,7 @@ impl Board {
         change(row);
     }
 
-    fn view(&self) -> GroupView {
+    fn view(&self, after: Option<&str>, most: usize) -> GroupView {
         let rows = self.rows();
         let children = self.children.load(Ordering::Relaxed);
         let down = rows.values().filter(|row| matches!(row.state, State::Restarting | State::GivenUp)).count();
@@ -229,12 +243,23 @@ impl Board {
             children,
             running: children.saturating_sub(down),
             restarts: self.restarts.load(Ordering::Relaxed),
-            shown: rows.iter().map(|(id, row)| self.shown(id, row)).collect(),
+            stories: rows.len(),
+            shown: rows
+                .range((start(after), Bound::Unbounded))
+                .filter(|(id, _)| after.is_none_or(|after| id.as_str() > after))
+                .take(most)
+                .map(|(id, row)| self.shown(id, row))
+                .collect(),
         }
     }
 
     fn child(&self, id: &str) -> Option<ChildView> {
-        self.rows().iter().find(|(known, _)| known.as_str() == id).map(|(known, row)| self.shown(known, row))
+        let rows = self.rows();
+        let key = ChildId::Key(id.into());
+        let found = rows.get_key_value(&key);
+        // Only children of their own kind have names, and those are few.
+        let found = found.or_else(|| rows.iter().take_while(|(known, _)| **known < key).find(|(known, _)| known.as_str() == id));
+        found.map(|(known, row)| self.shown(known, row))
     }
 
     fn shown(&self, id: &ChildId, row: &Row) -> ChildView {

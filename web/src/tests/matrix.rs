@@ -9,7 +9,7 @@ use serde_json::Value;
 const IDENTITIES: [&str; 6] = ["nobody", "wrong", "reader", "writer", "operator", "environment"];
 
 /// What a route is open to: its method and path as documented, and the least it needs.
-const ROUTES: [(&str, &str, Need); 43] = [
+const ROUTES: [(&str, &str, Need); 44] = [
     ("get", "/api/v1/heartbeat/{host_id}", Need::HostToken),
     ("post", "/api/v1/heartbeat/{host_id}", Need::HostToken),
     ("head", "/api/v1/heartbeat/{host_id}", Need::HostToken),
@@ -48,6 +48,7 @@ const ROUTES: [(&str, &str, Need); 43] = [
     ("get", "/api/v1/settings/all", Need::Read),
     ("get", "/api/v1/settings/revisions", Need::Read),
     ("post", "/api/v1/settings/revisions/{id}/undo", Need::Write),
+    ("get", "/api/v1/supervision", Need::Read),
     ("get", "/api/v1/health", Need::Nothing),
     ("get", "/api/v1/openapi.json", Need::Nothing),
     ("get", "/setup", Need::Link),
