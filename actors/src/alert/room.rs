@@ -13,6 +13,7 @@ use super::text::Texts;
 use super::{Channel, LinkSigner};
 use crate::clock::Clock;
 use crate::db::{Db, DbError};
+use crate::supervision::Waiting;
 use domain::notice::Form;
 use domain::policy::Act;
 use domain::time::{Steady, Wall};
@@ -187,10 +188,12 @@ impl Shop {
             if !self.take_turn(room).await {
                 return None;
             }
+            let waiting = Waiting::on("discord");
             let reply = match old {
                 Some(remote_id) => self.deliver.edit(&room.channel.url, remote_id, body).await,
                 None => self.deliver.post(&room.channel.url, body).await,
             };
+            drop(waiting);
             attempts.push(self.note(room, &reply));
             let Outcome::Refused { kind, .. } = &reply.outcome else {
                 return Some(Sent { outcome: reply.outcome, attempts, named });

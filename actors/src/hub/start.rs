@@ -68,7 +68,7 @@ pub(super) struct Made {
 pub struct Running {
     /// The handle for everybody else.
     pub hub: Hub,
-    supervisor: Supervisor,
+    pub(super) supervisor: Supervisor,
     observer: Option<Observer>,
     /// Up to when the start has told the hosts that nobody listened.
     deaf_until: Steady,

@@ -1,5 +1,6 @@
 //! The whole hub in virtual time, told as timetables. Discord is in memory; the store is a real file.
 
+mod panics;
 mod refusal;
 
 use super::{HubParts, Running};

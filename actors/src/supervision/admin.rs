@@ -139,6 +139,12 @@ impl Supervisor {
         group.slot.below.borrow().as_ref().map(|core| Supervisor(Rc::clone(core)))
     }
 
+    /// Lets the next turn of a child panic.
+    #[cfg(test)]
+    pub(crate) fn poison(&self, id: &ChildId) {
+        self.0.find(id).expect("there is such a child").poison();
+    }
+
     fn idle(&self, name: &str) -> Result<Rc<Group>, AdminError> {
         let group = self.0.named(name).ok_or_else(|| AdminError::NotFound(name.to_owned()))?;
         if !group.is_kept() {

@@ -129,7 +129,11 @@ impl<A: Child> Life<A> {
 
     /// Gives the actor its turn.
     fn live(&mut self, task: &mut Task<'_>) -> Poll<()> {
-        let turn = caught(|| Pin::new(&mut self.fut).poll(task));
+        let turn = caught(|| {
+            #[cfg(test)]
+            self.member.take_poison();
+            Pin::new(&mut self.fut).poll(task)
+        });
         let member = &self.member;
         member.gauge.end_turn(|| member.group.ground.clock.steady());
         match turn {

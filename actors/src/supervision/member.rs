@@ -44,6 +44,8 @@ pub(super) struct Member {
     state: Cell<State>,
     gone: Cell<bool>,
     failed: Cell<bool>,
+    #[cfg(test)]
+    poisoned: Cell<bool>,
     restarts: Cell<u32>,
 }
 
@@ -60,6 +62,8 @@ impl Member {
             state: Cell::new(State::Starting),
             gone: Cell::new(false),
             failed: Cell::new(false),
+            #[cfg(test)]
+            poisoned: Cell::new(false),
             restarts: Cell::new(0),
         })
     }
@@ -72,6 +76,18 @@ impl Member {
 
     pub(super) fn asked(&self) -> Asked {
         self.asked.get()
+    }
+
+    /// The next turn panics, in whatever it does: for tests with actors that know no message for it.
+    #[cfg(test)]
+    pub(super) fn poison(&self) {
+        self.poisoned.set(true);
+        self.wake();
+    }
+
+    #[cfg(test)]
+    pub(super) fn take_poison(&self) {
+        assert!(!self.poisoned.replace(false), "poisoned");
     }
 
     /// Its life says how far it is with what was asked.
