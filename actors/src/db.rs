@@ -146,7 +146,7 @@ impl Db {
         Db(Arc::new(Shared {
             queue: Mutex::default(),
             actor: OnceLock::new(),
-            side: Mutex::new(Side::new(writer, newest_beat, clock.clone())),
+            side: Mutex::new(Side::new(writer, newest_beat, clock.mark())),
             reader,
             gate: Gate::new(limits.waiting_requests),
             clock,

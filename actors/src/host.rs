@@ -22,7 +22,7 @@ use store::hosts::HostRecord;
 use store::verdicts::Basis;
 
 /// A judgement waits for a tick of the hub at most this old: an older one means the hub itself was away.
-const TICK_FRESH_MS: i64 = 3_000;
+pub(crate) const TICK_FRESH_MS: i64 = 3_000;
 /// How long input that waited in sockets is drained before anything is judged after the hub was away.
 pub(crate) const DRAIN_MS: i64 = 1_000;
 /// When to look again at a verdict that could not be stored.

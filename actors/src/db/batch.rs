@@ -2,7 +2,7 @@
 
 use super::beat::{seen_of, write_seen};
 use super::{Beat, BeatDone, DbError, Finish, Job, Judgement, Shared, in_savepoint, lost};
-use crate::clock::{Clock, Mark};
+use crate::clock::Mark;
 use crate::gate::Permit;
 use crate::host::Nudge;
 use crate::roster::{HostEntry, Pulse};
@@ -34,9 +34,8 @@ pub(super) struct Side {
     unwritten: VecDeque<Unwritten>,
     flushed: Vec<Unwritten>,
     newest: i64,
-    clock: Clock,
-    /// The distance between wall and steady time in the last sign of life: a start reads the beats after it with that.
-    offset_ms: Option<i64>,
+    /// The last sign of life: a start tells the steady time of the beats after it by its two clocks.
+    mark: Mark,
     /// What the first job that panicked in this batch said; it is thrown again when the others have been answered.
     panic: Option<Box<dyn Any + Send>>,
     #[cfg(feature = "faults")]
@@ -137,14 +136,13 @@ pub(super) fn ends_batch(error: &StoreError) -> bool {
 
 impl Side {
     /// `newest` is the last heartbeat's id when the store was opened.
-    pub(super) fn new(writer: Writer, newest: i64, clock: Clock) -> Side {
+    pub(super) fn new(writer: Writer, newest: i64, mark: Mark) -> Side {
         Side {
             writer: Some(writer),
             unwritten: VecDeque::new(),
             flushed: Vec::new(),
             newest,
-            clock,
-            offset_ms: None,
+            mark,
             panic: None,
             #[cfg(feature = "faults")]
             fault: crate::faults::Fault::None,
@@ -156,7 +154,7 @@ impl Side {
     /// One transaction for all of `jobs`; the error is one that ends the process.
     pub(super) fn commit(&mut self, shared: &Shared, jobs: &mut Vec<Job>) -> Result<(), StoreError> {
         let count = jobs.len() as u64;
-        let (newest, offset_ms) = (self.newest, self.offset_ms);
+        let (newest, mark) = (self.newest, self.mark.clone());
         let (mut turn, mut answers) = (Turn::default(), Vec::with_capacity(jobs.len()));
         let mut waiting = std::mem::take(jobs).into_iter();
         let Some(mut writer) = self.writer.take() else {
@@ -184,11 +182,11 @@ impl Side {
                 Ok(())
             }
             Ok(Err(failed)) => {
-                self.undo(turn, newest, offset_ms);
+                self.undo(turn, newest, mark);
                 self.give_up(shared, answers, waiting, &failed.error, failed.certainty)
             }
             Err(panic) => {
-                self.undo(turn, newest, offset_ms);
+                self.undo(turn, newest, mark);
                 let why = StoreError::Other("the writer panicked on another request of the same batch".into());
                 drop(self.give_up(shared, answers, waiting, &why, Certainty::NotDone));
                 resume_unwind(panic)
@@ -213,14 +211,14 @@ impl Side {
     }
 
     /// Memory becomes what it was before the batch, ids included: SQLite gives the same ones again.
-    fn undo(&mut self, mut turn: Turn, newest: i64, offset_ms: Option<i64>) {
+    fn undo(&mut self, mut turn: Turn, newest: i64, mark: Mark) {
         turn.undo_to(0);
         self.forget_noted(turn.noted);
         for host in self.flushed.drain(..).rev() {
             host.pulse.mark_unwritten();
             self.unwritten.push_front(host);
         }
-        (self.newest, self.offset_ms) = (newest, offset_ms);
+        (self.newest, self.mark) = (newest, mark);
         // Whoever looked meanwhile believed what did not come to be.
         for entry in turn.changed {
             nudge(&entry);
@@ -368,17 +366,18 @@ impl Side {
     /// A start tells a beat's steady time from its wall time by the last sign of life, so none may follow one from before a step
     /// of the wall clock.
     pub(super) fn mark_step(&mut self, tx: &Transaction<'_>, at: Now) -> Result<(), StoreError> {
-        if self.offset_ms.is_some_and(|known| (known - at.offset_ms()).abs() <= STEP_MS) {
+        if (self.mark.now.offset_ms() - at.offset_ms()).abs() <= STEP_MS {
             return Ok(());
         }
-        let mut mark = self.clock.mark();
+        // The same instant by the clock as it is now: whether the hub was there since is not for a beat to say.
+        let mut mark = self.mark.clone();
         mark.now.wall = at.wall_at(mark.now.steady);
         self.flush(tx, usize::MAX)?;
         self.write_alive(tx, &mark)
     }
 
     fn write_alive(&mut self, tx: &Transaction<'_>, mark: &Mark) -> Result<(), StoreError> {
-        self.offset_ms = Some(mark.now.offset_ms());
+        self.mark = mark.clone();
         self.flush(tx, FLUSH_PER_ALIVE)?;
         let beat_mark = match self.unwritten.front() {
             Some(first) => first.first_beat - 1,

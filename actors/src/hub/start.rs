@@ -4,7 +4,7 @@ use super::{Hub, Inner, tree};
 use crate::alert::{AlertActor, AlertParts};
 use crate::clock::{Clock, Mark};
 use crate::db::{Db, DbError, Limits};
-use crate::host::{Bench, DRAIN_MS};
+use crate::host::{Bench, DRAIN_MS, TICK_FRESH_MS};
 use crate::hosts::{AllDeaf, HostsActor, report_monitored_again, report_not_monitored, resolve_not_monitored};
 use crate::roster::Roster;
 use crate::settings::Settings;
@@ -168,7 +168,7 @@ impl Running {
 
     /// Ends the hub in order: hosts judge no more, what is accepted is stored, notices in flight end, the store closes last.
     pub async fn stop(self) -> Vec<GroupEnd> {
-        let accepted = tokio::time::timeout(LAST_SIGN, self.hub.db().alive()).await;
+        let accepted = tokio::time::timeout(LAST_SIGN, self.last_sign()).await;
         if !matches!(accepted, Ok(Ok(()))) {
             log::warn!("stopping: the last sign of life was not written");
         }
@@ -179,6 +179,17 @@ impl Running {
         });
         self.hub.db().close();
         ends
+    }
+
+    /// A stop right after the machine slept comes before the tick that would have noticed: the last sign of life must not hide it.
+    async fn last_sign(&self) -> Result<(), DbError> {
+        let now = self.hub.now();
+        let from = Steady(self.hub.0.bench.tick.load(Ordering::Relaxed));
+        if now.steady.since_ms(from) > TICK_FRESH_MS {
+            let window = DeafWindow { from, to: now.steady, reason: "the hub did not run".into(), created_at: now.wall };
+            self.hub.db().write("deaf window", move |tx| alive::append_deaf(tx, &window)).await?;
+        }
+        self.hub.db().alive().await
     }
 }
 

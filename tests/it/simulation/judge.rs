@@ -134,11 +134,14 @@ impl<'a> Walk<'a> {
                 _ => Ok(None),
             };
         };
+        let early = model.due(from, to, Edge::Early);
+        if incident.detected == to && early.is_none() {
+            return Ok(None); // by what is heard or changed at that instant
+        }
         *next += 1;
         if self.is_unsure(incident.detected) {
             return Ok(Some(incident));
         }
-        let early = model.due(from, to, Edge::Early);
         if early.is_none_or(|early| incident.detected < early) {
             let when = early.map_or("not before the next sign of life".to_owned(), |early| format!("from {} on", clock(early)));
             return Err(self.says(&format!("called down at {}, but overdue {when}: {incident:?}", clock(incident.detected))));

@@ -3,7 +3,7 @@
 use super::history::{History, M};
 
 /// Most histories that are tried.
-const TRIES: usize = 400;
+const TRIES: usize = 200;
 
 /// The smallest history found that still `fails`; `history` itself must.
 pub fn shrink(history: &History, fails: impl Fn(&History) -> bool) -> History {
