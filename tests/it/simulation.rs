@@ -261,7 +261,7 @@ impl Report {
         }
         let seeds: Vec<u64> = self.failed.iter().map(|(seed, _)| *seed).collect();
         let _ = writeln!(text, "all that failed: {seeds:?}");
-        if let Some((seed, _)) = self.failed.first().filter(|_| std::env::var_os("WHOLE").is_none()) {
+        if let Some((seed, _)) = self.failed.first().filter(|_| std::env::var_os("WHOLE").is_none_or(|whole| whole.is_empty())) {
             let small = shrink::shrink(&history(*seed, WEEK), |history| !attempt(history).1.is_empty());
             let _ = writeln!(text, "the smallest history found that fails:\n{small}");
             text.extend(attempt(&small).1.iter().take(5).map(|what| format!("  {what}\n")));

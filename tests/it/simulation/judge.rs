@@ -7,6 +7,7 @@ use super::model::{Deaf, Edge, Model, deaf_times};
 use super::trace::{Answer, Change, Changed, Heard, Trace};
 use super::windows;
 use super::world::Outcome;
+use std::cell::Cell;
 
 /// P6: a verdict is committed within this.
 const DETECTION: i64 = S;
@@ -76,6 +77,7 @@ impl<'a> Walk<'a> {
             paused: false,
             silenced: None,
             run: None,
+            reading: Cell::default(),
         };
         let (mut at, mut next, mut down) = (watched.born, 0, None);
         for (then, fact) in self.facts() {

@@ -5,6 +5,7 @@
 
 use super::history::S;
 use super::trace::{DEAF_FROM, Life, Trace};
+use std::cell::Cell;
 
 /// Which of two right answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +72,17 @@ pub struct Model<'a> {
     /// By the wall clock.
     pub silenced: Option<i64>,
     pub run: Option<i64>,
+    pub reading: Cell<Reading>,
+}
+
+/// When a window opened that a step of the wall clock has moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reading {
+    /// Windows are computed anew: when the clock as it is now would have shown it.
+    #[default]
+    Anew,
+    /// Nothing fires because of a step: when the clock as it was then showed it.
+    Lived,
 }
 
 /// What the hub's absences have done to a host.
@@ -83,7 +95,23 @@ struct Pushed {
 
 impl Model<'_> {
     /// The first instant from `from` to `to` at which the host is overdue, if nothing else is heard of it.
+    ///
+    /// After a step of the wall clock a window can have opened when the new clock says so, or when the host really came into it
+    /// (see [`Reading`]): either is right.
     pub fn due(&self, from: i64, to: i64, edge: Edge) -> Option<i64> {
+        let anew = self.due_by(Reading::Anew, from, to, edge);
+        if self.open.is_none() || self.trace.steps.is_empty() {
+            return anew;
+        }
+        let lived = self.due_by(Reading::Lived, from, to, edge);
+        match edge {
+            Edge::Early => anew.into_iter().chain(lived).min(),
+            Edge::Late => anew.zip(lived).map(|(anew, lived)| anew.max(lived)),
+        }
+    }
+
+    fn due_by(&self, reading: Reading, from: i64, to: i64, edge: Edge) -> Option<i64> {
+        self.reading.set(reading);
         let mut at = from;
         while at <= to {
             let missing = self.missing(at, edge);
@@ -177,7 +205,27 @@ impl Model<'_> {
         let Some(open) = self.open else { return Some((i64::MIN / 4, i64::MAX / 4)) };
         let (wall, distance) = (self.wall(at), self.wall(at) - at);
         let next = open.partition_point(|(_, closes)| *closes <= wall);
-        open.get(next).filter(|(opens, _)| *opens <= wall).map(|(opens, closes)| (opens - distance, closes - distance))
+        let (opens, closes) = open.get(next).copied().filter(|(opens, _)| *opens <= wall)?;
+        let opened = match self.reading.get() {
+            Reading::Anew => opens - distance,
+            Reading::Lived => self.entered(at, opens, closes),
+        };
+        Some((opened, closes - distance))
+    }
+
+    /// When it came into a window: a clock that is set forwards has not been in it before.
+    fn entered(&self, at: i64, opens: i64, closes: i64) -> i64 {
+        let mut entered = opens - self.wall(at) + at;
+        for (when, _) in self.trace.steps.iter().rev().filter(|(when, _)| *when <= at) {
+            if entered >= *when {
+                break;
+            }
+            if !(opens..closes).contains(&self.wall(when - 1)) {
+                return *when;
+            }
+            entered = opens - self.wall(when - 1) + when - 1;
+        }
+        entered
     }
 
     fn until_open(&self, at: i64) -> i64 {
