@@ -5,6 +5,7 @@
 //! `/proc`. Where a machine does not allow that, the test is skipped loudly, and fails in CI.
 
 use crate::api::{Api, KEY, PATIENCE};
+use crate::discord_peer::Peer;
 use crate::process::{Answer, Client, HubProcess, is_torture, pulsewarden, stopwatch, wait_for};
 use rusqlite::Connection;
 use serde_json::json;
@@ -99,11 +100,11 @@ fn a_start_on_a_full_disk_is_refused_with_the_fix_and_works_when_there_is_space(
 }
 
 #[test]
-fn health_tells_that_nothing_can_be_stored() {
+fn health_and_people_are_told_that_nothing_can_be_stored() {
     let folder = tempfile::tempdir().expect("a folder");
     let Some((room, mut api, mut pen)) = full(folder.path()) else { return };
     let began = stopwatch();
-    let mut health = |status| {
+    let health = |pen: &mut Pen, api: &mut Api, status| {
         wait_for(PATIENCE, || {
             pen.write();
             std::thread::sleep(Duration::from_millis(100));
@@ -111,10 +112,23 @@ fn health_tells_that_nothing_can_be_stored() {
             (health.status == status).then_some(())
         })
     };
-    health(503).expect("it is told while every heartbeat is refused");
+    health(&mut pen, &mut api, 503).expect("it is told while every heartbeat is refused");
     println!("D4: unhealthy {:?} after the first refusal", stopwatch() - began);
+    let told = |pen: &mut Pen, title: &str| {
+        wait_for(PATIENCE, || {
+            pen.write();
+            std::thread::sleep(Duration::from_millis(100));
+            room.peer.titles().iter().any(|said| said == title).then_some(())
+        })
+    };
+    told(&mut pen, "Alert: Database Refuses Writes").expect("people are told past the store");
+    println!("D4: people were told {:?} after the first refusal", stopwatch() - began);
     room.free();
-    health(200).expect("it is well again");
+    told(&mut pen, "Resolved: System Error").expect("its end is told as an incident");
+    assert_eq!(room.peer.titles().iter().filter(|title| title.contains("Refuses")).count(), 1, "once");
+    assert_eq!(room.peer.violations(), Vec::<String>::new());
+    let health = wait_for(PATIENCE, || (api.get("/api/v1/health").status == 200).then_some(()));
+    health.expect("it is well again");
 }
 
 /// A hub with the hosts `noisy`, which calls, and `dead`, which does not, whose disk has just become full.
@@ -137,6 +151,8 @@ fn full(folder: &Path) -> Option<(Room, Api, Pen)> {
 /// A hub whose data folder is a small file system.
 struct Room {
     hub: HubProcess,
+    /// Where it tells people.
+    peer: Peer,
     /// The data folder as seen from here; it holds the file system when the hub and its namespace are gone.
     inside: File,
 }
@@ -146,10 +162,12 @@ impl Room {
     fn open(folder: &Path) -> Option<Room> {
         let data = folder.join("data");
         fs::create_dir(&data).expect("data/");
-        let command = hub_in_room(mount_flags(&data)?, MOUNT, folder, &data);
+        let mut command = hub_in_room(mount_flags(&data)?, MOUNT, folder, &data);
+        let peer = Peer::start_blocking();
+        command.env("DISCORD_WEBHOOK_URL", peer.url()).env("WEBHOOK_ALLOWED_HOSTS", peer.origin());
         let hub = HubProcess::start_by(command, folder, |child| seen(child, &data));
         let inside = File::open(format!("/proc/{}/root{}", hub.id(), data.display())).expect("the folder is seen");
-        Some(Room { hub, inside })
+        Some(Room { hub, peer, inside })
     }
 
     fn path(&self, name: &str) -> PathBuf {
