@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help run test simulate lint fmt doc bench tools snapshots clean
+.PHONY: help run test prove simulate lint fmt doc bench tools snapshots clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ tools: ## Install what the tests need, if it is missing
 
 test: tools ## Everything that must pass: format, clippy, tests, doc tests
 	scripts/test.sh
+
+prove: ## Break the hub on purpose, a promise at a time, and see its test fail: BUGS="P7 P12", or all
+	scripts/prove.sh $(BUGS)
 
 simulate: ## Weeks of faults in virtual time: SEEDS=1000 of them FROM=1, or one SEED=7; JOBS=2 threads
 	SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) JOBS=$(JOBS) WHOLE=$(WHOLE) \

@@ -8,6 +8,9 @@ say() { printf '\n== %s\n' "$*"; }
 say "format"
 cargo fmt --all --check
 
+say "deliberate bugs"
+scripts/prove.sh --check
+
 say "clippy"
 cargo clippy --workspace --all-targets --locked -- -D warnings
 
