@@ -23,6 +23,9 @@ simulate: ## Weeks of faults in virtual time: SEEDS=1000 of them FROM=1, or one 
 	SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) JOBS=$(JOBS) WHOLE=$(WHOLE) \
 		$(CARGO) test --profile simulate --locked --test it -- simulation::many --exact --ignored --nocapture
 
+torture: tools ## The long forms of the proofs: hours, alone on a quiet machine
+	scripts/torture.sh
+
 lint: ## Format check and clippy, warnings refused
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings

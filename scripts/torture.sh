@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# The long forms of the proofs, one line each: hours in all, alone on a quiet machine. Figures that are promises are asserted here,
+# and every test prints what it measured.
+#
+#   scripts/torture.sh            all of them
+#   scripts/torture.sh D3 P12     those whose name begins so
+#
+# A failure does not keep the others from running.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export PULSEWARDEN_TORTURE=1
+
+failed=() ran=0
+step() {
+    local name=$1 wanted
+    shift
+    for wanted in "${only[@]+"${only[@]}"}"; do [[ $name == "$wanted"* ]] && wanted= && break; done
+    [ "${#only[@]}" -eq 0 ] || [ -z "$wanted" ] || return 0
+    ran=$((ran + 1))
+    printf '\n== %s: %s\n' "$name" "$*"
+    "$@" || failed+=("$name")
+}
+only=("$@")
+it() { cargo test --release --locked --test it -- --nocapture --test-threads=1 "$@"; }
+
+step D1 it kill::
+step D3 it io_faults::
+step D4 it disk_full:: corrupt::
+step K3 it sigterm::
+step P1 it durable::
+step P12 it many_hosts::
+step P14 it wal::
+step T3 it clock_steps::
+step T4-T5 it restart::
+
+[ "$ran" -gt 0 ] || { echo "no proof is called ${only[*]}"; exit 2; }
+[ "${#failed[@]}" -eq 0 ] || { printf '\nfailed: %s\n' "${failed[*]}"; exit 1; }
+printf '\neverything held\n'
