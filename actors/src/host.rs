@@ -105,7 +105,7 @@ pub struct Deaf {
 #[rtype(result = "Explanation")]
 pub struct Explain;
 
-/// Panics in the handler: for the tests of supervision.
+/// Panics in the handler, with the state half-changed: for the tests of supervision.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Crash(pub &'static str);
@@ -189,6 +189,8 @@ impl Handler<Crash> for HostActor {
     type Result = ();
 
     fn handle(&mut self, crash: Crash, _: &mut Context<Self>) {
+        // Half-changed, as a real panic may leave it: who believes this state afterwards judges no more.
+        self.watch.paused = true;
         panic!("{}", crash.0);
     }
 }
