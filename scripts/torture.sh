@@ -21,15 +21,24 @@ step() {
     "$@" || failed+=("$name")
 }
 only=("$@")
-it() { cargo test --release --locked --test it -- --nocapture --test-threads=1 "$@"; }
+it() { cargo test --release --locked --test it -- --nocapture --include-ignored --test-threads=1 "$@"; }
 
+step A1-A4 it alert_faults::
+step A5 it storm::
+step A6 it hostile_names::
 step D1 it kill::
 step D3 it io_faults::
 step D4 it disk_full:: corrupt::
+step F1 scripts/fuzz.sh "${FUZZ_SECONDS:-60}"
+step K1-K2 cargo test --release --locked -p pulsewarden-actors -- supervision:: hub::tests::panics
 step K3 it sigterm::
+step O2 it overload:: ceiling::
+step O4 it slow_clients::
 step P1 it durable::
 step P12 it many_hosts::
 step P14 it wal::
+step T1 make simulate SEEDS="${SEEDS:-10000}"
+step T2 cargo test --release --locked -p pulsewarden-domain --test behaviour -- --include-ignored windows::
 step T3 it clock_steps::
 step T4-T5 it restart::
 

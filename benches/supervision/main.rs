@@ -166,7 +166,7 @@ async fn measure(rounds: usize) {
         (after - between) / CHILDREN
     );
     for addr in &many[..STORIES] {
-        drop(addr.send(Panic).await);
+        let _ = addr.send(Panic).await;
     }
 
     let (plain, kept) = (&many_plain[0], &many[CHILDREN - 1]);
