@@ -4,7 +4,11 @@
 
 mod brute;
 mod duration;
+mod finding;
+mod injection;
 mod laws;
+mod log_data;
+mod log_rules;
 mod rule;
 mod schedule;
 mod watch;

@@ -1,0 +1,1 @@
+//! Which log text is taken for an order, and which is not.
