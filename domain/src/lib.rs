@@ -8,6 +8,7 @@ pub mod incident;
 pub mod injection;
 pub mod notice;
 pub mod policy;
+pub mod prompt;
 pub mod restart;
 pub mod rules;
 pub mod schedule;

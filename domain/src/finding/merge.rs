@@ -10,13 +10,9 @@ use super::{Finding, MAX_REMARKS, Origin};
 pub fn merge(local: Vec<Finding>, model: &[Finding]) -> Vec<Finding> {
     let mut all = local;
     for added in model {
-        let mut is_known = false;
-        // All that are the same, not the first: which one is first changes as levels rise.
-        for known in all.iter_mut().filter(|known| is_same(known, added)) {
-            absorb(known, added);
-            is_known = true;
-        }
-        if !is_known {
+        // What a rule has found takes it up alone. All rules' findings that are the same, not the first: which one is first
+        // changes as levels rise, and merging again must change nothing.
+        if !absorbed(&mut all, added, is_of_rule) && !absorbed(&mut all, added, is_same_of_model) {
             all.push(added.clone());
         }
     }
@@ -26,13 +22,24 @@ pub fn merge(local: Vec<Finding>, model: &[Finding]) -> Vec<Finding> {
     all
 }
 
-fn is_same(known: &Finding, added: &Finding) -> bool {
-    if known.fingerprint == added.fingerprint {
-        return true;
+fn absorbed(all: &mut [Finding], added: &Finding, is_same: fn(&Finding, &Finding) -> bool) -> bool {
+    let mut is_known = false;
+    for known in all.iter_mut().filter(|known| is_same(known, added)) {
+        absorb(known, added);
+        is_known = true;
     }
-    // Two models' findings about one line may be two things; a rule's finding names what the line is about.
-    let is_rule = matches!(known.origin, Origin::Rule(_));
-    is_rule && known.category == added.category && added.evidence.iter().any(|line| known.evidence.contains(line))
+    is_known
+}
+
+/// A rule's finding names what a line is about, so one of the same category about the same line is the same.
+fn is_of_rule(known: &Finding, added: &Finding) -> bool {
+    let shares_line = || known.category == added.category && added.evidence.iter().any(|line| known.evidence.contains(line));
+    matches!(known.origin, Origin::Rule(_)) && (known.fingerprint == added.fingerprint || shares_line())
+}
+
+/// Two of a model's findings about one line may be two things.
+fn is_same_of_model(known: &Finding, added: &Finding) -> bool {
+    known.origin == Origin::Model && known.fingerprint == added.fingerprint
 }
 
 fn absorb(known: &mut Finding, added: &Finding) {

@@ -25,7 +25,7 @@ const DAY_S: i64 = 86_400;
 /// assert_eq!((line.at_s, line.app, line.message), (Some(1_715_688_051), "sshd", "Failed password for root"));
 /// ```
 pub fn parse(text: &str, now_s: i64) -> Line<'_> {
-    let rest = without_priority(text.trim_end()).trim_start_matches(['*', ' ']);
+    let rest = without_sequence(without_priority(text.trim_end())).trim_start_matches(['*', ' ']);
     if let Some(line) = rest.strip_prefix("1 ").and_then(rfc5424) {
         return line;
     }
@@ -46,6 +46,12 @@ fn without_priority(text: &str) -> &str {
     let Some((digits, rest)) = text.strip_prefix('<').and_then(|rest| rest.split_once('>')) else { return text };
     let is_priority = (1..=3).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
     if is_priority { rest } else { text }
+}
+
+/// Cisco's IOS numbers its messages: `189: *May 14 …`.
+fn without_sequence(text: &str) -> &str {
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    if rest.len() < text.len() { rest.strip_prefix(": ").unwrap_or(text) } else { text }
 }
 
 /// `TIME HOST APP PID MSGID SD MESSAGE`, after the version.

@@ -160,7 +160,8 @@ impl Logins {
     }
 
     fn failed(&mut self, attempt: &Attempt<'_>, reading: &Reading<'_>, book: &mut Book) {
-        let source = self.by_source.at(attempt.source);
+        let place = attempt.place();
+        let source = self.by_source.at(&place);
         if attempt.may_be_double && source.strong_s.is_some_and(|at_s| (reading.at_s - at_s).abs() <= DOUBLE_S) {
             return;
         }
@@ -215,12 +216,12 @@ fn burst(attempt: &Attempt<'_>, recent: &[Failure]) -> Hit {
     let users: BTreeSet<&str> = recent.iter().map(|failure| failure.other.as_str()).filter(|user| !user.is_empty()).collect();
     let shown: Vec<&str> = users.iter().copied().take(5).collect();
     let whom = if shown.is_empty() { String::new() } else { format!(" for {}", shown.join(", ")) };
-    let source = attempt.source;
+    let source = &attempt.place();
     // One of one's own machines that guesses passwords is worse than the internet doing what it always does.
     let severity = if line::is_internal(source) && users.len() > 2 { Level::High } else { Level::Medium };
     Hit {
         rule: &BURST_OF_FAILURES,
-        subject: source.to_owned(),
+        subject: source.clone(),
         severity,
         title: format!("Failed logins from {source}"),
         what: format!("At least {} failed {} logins from {source} within 10 minutes{whom}.", recent.len(), attempt.service),

@@ -9,6 +9,7 @@ mod injection;
 mod laws;
 mod log_data;
 mod log_rules;
+mod prompt;
 mod rule;
 mod schedule;
 mod watch;

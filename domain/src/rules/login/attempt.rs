@@ -23,6 +23,11 @@ impl Attempt<'_> {
     pub(crate) fn is_remote(&self) -> bool {
         !self.source.is_empty() && self.source != LOCAL
     }
+
+    /// Where attempts are counted: at the machine itself each user for itself, or one person's typing errors add up with another's.
+    pub(crate) fn place(&self) -> String {
+        if self.is_remote() { self.source.to_owned() } else { format!("{LOCAL} {}", self.user) }
+    }
 }
 
 fn failed<'a>(user: &'a str, source: &'a str, service: &'a str) -> Option<Attempt<'a>> {
