@@ -5,6 +5,7 @@
 //! [`REPORTED_FROM`] on. One word that logs also use is never enough.
 
 mod foreign;
+mod phrases;
 mod plain;
 
 use plain::Plain;
@@ -120,102 +121,33 @@ fn signs(text: &str, decodes: bool) -> Vec<Sign> {
             signs.push(sign);
         }
     };
-    add(Sign::Hidden, text.chars().skip(1).any(plain::is_invisible));
-    add(Sign::Override, !text.is_ascii() && foreign::overrides(text));
+    add(Sign::Hidden, !text.is_ascii() && text.chars().skip(1).any(plain::is_invisible));
     for plain in Plain::forms(text) {
-        add(Sign::Override, is_override(&plain));
-        add(Sign::Boundary, is_boundary(&plain));
+        for sign in phrases::in_text(&plain) {
+            add(sign, true);
+        }
         add(Sign::Role, is_role(&plain));
-        add(Sign::Persona, is_persona(&plain));
-        add(Sign::Verdict, is_verdict(&plain));
-        add(Sign::Output, is_output(&plain));
-        add(Sign::Exfiltration, is_exfiltration(&plain));
-        add(Sign::Refusal, is_refusal(&plain));
-        add(Sign::Encoded, is_decode_order(&plain));
+        add(Sign::Override, foreign::overrides(&plain.text));
     }
-    add(Sign::Override, foreign::overrides_ascii(text));
+    // Look-alike letters are replaced in the plain form, which spoils other alphabets.
+    add(Sign::Override, !text.is_ascii() && foreign::overrides(&text.to_lowercase()));
     add(Sign::Forged, is_forged(text));
     add(Sign::Boundary, has_chat_mark(text));
     add(Sign::Encoded, decodes && plain::decoded(text).iter().any(|inside| !self::signs(inside, false).is_empty()));
     signs
 }
 
-fn is_override(plain: &Plain) -> bool {
-    const VERBS: &[&str] = &["ignore", "disregard", "forget", "override", "overrule", "bypass", "discard", "neglect", "drop"];
-    const WHICH: &[&str] = &[
-        "previous",
-        "prior",
-        "above",
-        "earlier",
-        "preceding",
-        "all",
-        "any",
-        "your",
-        "system",
-        "former",
-        "other",
-        "these",
-        "those",
-        "everything",
-    ];
-    const WHAT: &[&str] = &[
-        "instruction",
-        "instructions",
-        "prompt",
-        "prompts",
-        "directive",
-        "directives",
-        "guidelines",
-        "guardrails",
-        "orders",
-        "rules",
-        "context",
-        "programming",
-        "training",
-    ];
-    plain.has_in_order(&[VERBS, WHICH, WHAT], 4)
-        || plain.has_in_order(
-            &[
-                &["new", "updated", "real", "actual"],
-                &["instructions", "directives"],
-                &["follow", "follows", "are", "obey", "supersede"],
-            ],
-            3,
-        )
-}
-
-fn is_boundary(plain: &Plain) -> bool {
-    const OF: &[&str] = &["of"];
-    plain.has_in_order(
-        &[&["end", "begin", "start"], OF, &["logs", "log", "prompt", "instructions", "untrusted", "transcript", "context"]],
-        1,
-    ) && !plain.has_in_order(&[&["at", "near", "past", "until", "unexpected"], &["end"], OF], 2)
-}
-
 fn has_chat_mark(text: &str) -> bool {
-    let marks = [
-        "<|im_start|>",
-        "<|im_end|>",
-        "<|system|>",
-        "<|endoftext|>",
-        "<|eot_id|>",
-        "[INST]",
-        "[/INST]",
-        "<<SYS>>",
-        "<</SYS>>",
-        "</logs>",
-        "</log_data>",
-        "### Instruction",
-        "### System",
-    ];
-    text.contains(['<', '[', '#']) && marks.iter().any(|mark| text.contains(mark))
+    const MARKS: [&str; 8] = ["<|", "INST]", "<<SYS>>", "<</SYS>>", "</logs>", "</log_data>", "### Instruction", "### System"];
+    const ENDS: [&str; 5] = ["<|im_start|>", "<|im_end|>", "<|system|>", "<|endoftext|>", "<|eot_id|>"];
+    let has = |mark: &&str| text.contains(*mark);
+    MARKS.iter().any(has) && (MARKS[1..].iter().any(has) || ENDS.iter().any(has))
 }
 
 /// A role's name with an order to somebody close behind it.
 fn is_role(plain: &Plain) -> bool {
-    const ORDERS: &[&str] =
-        &["you", "your", "ignore", "must", "respond", "reply", "output", "classify", "disregard", "mark", "treat"];
-    let tags = [
+    const ROLES: [&str; 5] = ["system", "assistant", "developer", "human", "role"];
+    const TAGS: [&str; 11] = [
         "system:",
         "assistant:",
         "developer:",
@@ -228,142 +160,16 @@ fn is_role(plain: &Plain) -> bool {
         "system message:",
         "system override",
     ];
-    tags.iter().any(|tag| {
-        plain.text.match_indices(tag).any(|(at, _)| {
-            let rest = &plain.text[at + tag.len()..];
-            plain::words(rest).take(8).filter(|word| ORDERS.contains(word)).count() >= 2
-        })
-    })
-}
-
-fn is_persona(plain: &Plain) -> bool {
-    const WHO: &[&str] = &["ai", "assistant", "llm", "gpt", "chatgpt", "claude", "chatbot", "model", "copilot"];
-    plain.has_in_order(&[&["you"], &["are"], &["now", "an", "a", "the", "no"], WHO], 3)
-        || plain.has_in_order(&[&["as", "dear", "attention", "hey", "hello", "note"], &["an", "to", "ai", "the", "any"], WHO], 2)
-        || plain.has_in_order(&[&["language"], &["model", "models"]], 1)
-        || plain.has_in_order(&[&["you"], &["are"], &["now"]], 1)
-            && plain.has_any(&["dan", "unrestricted", "jailbroken", "developer", "mode"])
-        || plain.has_in_order(&[&["pretend", "roleplay", "act"], &["as", "to", "that"], &["you", "if", "an", "a"]], 1)
-        || plain.has_in_order(
-            &[
-                &["instructions", "message", "note"],
-                &["for", "to"],
-                &["the"],
-                &["ai", "llm", "analyst", "analyser", "analyzer", "assistant"],
-            ],
-            2,
-        )
-}
-
-fn is_verdict(plain: &Plain) -> bool {
-    const ORDERS: &[&str] =
-        &["mark", "classify", "report", "treat", "label", "consider", "rate", "conclude", "flag", "call", "score"];
-    const GOOD: &[&str] =
-        &["benign", "safe", "clean", "harmless", "normal", "informational", "authorized", "authorised", "trusted"];
-    const QUIET: &[&str] = &["suppress", "whitelist", "allowlist", "silence", "hide", "omit", "skip", "exclude", "downgrade"];
-    const WHAT: &[&str] = &[
-        "alert", "alerts", "finding", "findings", "warning", "warnings", "entry", "event", "activity", "incident", "host", "line",
-    ];
-    plain.has_in_order(
-        &[ORDERS, &["this", "these", "it", "all", "everything", "the", "them", "host"], &["as", "is", "are", "to"], GOOD],
-        4,
-    ) || plain.has_in_order(&[QUIET, &["any", "all", "every", "this", "the", "these"], WHAT], 2)
-        || plain.has_in_order(
-            &[
-                &["do", "dont", "never"],
-                &["not", "report", "mention", "flag", "alert", "raise"],
-                &["report", "mention", "flag", "alert", "raise", "this", "any", "it"],
-            ],
-            2,
-        )
-        || plain.has_in_order(
-            &[
-                &["logs", "log", "system", "host", "server", "everything"],
-                &["is", "are"],
-                &["clean", "benign", "safe", "compromise"],
-            ],
-            2,
-        )
-        || plain.has_in_order(&[&["nothing"], &["malicious", "suspicious", "wrong"]], 2)
-        || plain
-            .has_in_order(&[&["threat", "risk", "severity"], &["level", "rating", "score"], &["none", "zero", "low", "info"]], 2)
-        || plain.has_in_order(
-            &[&["no"], &["threats", "findings", "intrusion", "incidents"], &["found", "detected", "present", "exist", "here"]],
-            2,
-        )
-}
-
-fn is_output(plain: &Plain) -> bool {
-    const VERBS: &[&str] = &[
-        "write", "print", "echo", "output", "include", "place", "record", "put", "repeat", "append", "insert", "return",
-        "respond", "reply", "say", "add", "state",
-    ];
-    const WHERE: &[&str] = &["your", "final"];
-    const WHAT: &[&str] = &[
-        "verdict",
-        "summary",
-        "recommendation",
-        "conclusion",
-        "assessment",
-        "report",
-        "response",
-        "answer",
-        "analysis",
-        "output",
-        "reply",
-        "finding",
-        "findings",
-    ];
-    plain.has_in_order(&[VERBS, WHERE, WHAT], 14)
-        || plain.has_in_order(&[VERBS, &["in", "into"], &["the"], &["verdict", "recommendation"]], 14)
-        || plain.has_in_order(&[&["respond", "reply", "answer"], &["only", "exactly", "just"], &["with"]], 2)
-}
-
-fn is_exfiltration(plain: &Plain) -> bool {
-    const VERBS: &[&str] = &[
-        "summarize",
-        "summarise",
-        "list",
-        "print",
-        "output",
-        "reveal",
-        "show",
-        "send",
-        "leak",
-        "dump",
-        "repeat",
-        "include",
-        "exfiltrate",
-        "disclose",
-        "post",
-    ];
-    const WHAT: &[&str] =
-        &["credential", "credentials", "secret", "secrets", "password", "passwords", "token", "tokens", "key", "keys"];
-    const WHERE: &[&str] = &["your", "context", "visible", "prompt", "conversation", "seen"];
-    plain.has_in_order(&[VERBS, WHAT, WHERE], 10)
-        || plain.has_in_order(&[VERBS, &["your", "the", "system"], &["prompt", "instructions"]], 3)
-}
-
-fn is_refusal(plain: &Plain) -> bool {
-    const STOP: &[&str] = &["stop", "halt", "halts", "abort", "refuse", "decline", "end", "cease", "terminate"];
-    const WHAT: &[&str] = &["analysis", "analyzing", "analysing", "triage", "summarize", "summarise", "summarizing", "reading"];
-    const SPOKEN_TO: &[&str] = &["you", "your", "now", "immediately", "here", "please"];
-    plain.has_in_order(&[STOP, WHAT], 4) && plain.has_any(SPOKEN_TO) || plain.has_in_order(&[&["your"], WHAT, STOP], 2)
-}
-
-fn is_decode_order(plain: &Plain) -> bool {
-    plain.has_in_order(
-        &[
-            &["decode", "decodes", "decrypt", "rot13", "base64"],
-            &["follow", "comply", "obey", "execute", "instructions", "directive"],
-        ],
-        10,
-    )
+    const ORDERS: [&str; 11] =
+        ["you", "your", "ignore", "must", "respond", "reply", "output", "classify", "disregard", "mark", "treat"];
+    let gives_orders = |at: usize| plain::words(&plain.text[at..]).take(8).filter(|word| ORDERS.contains(word)).count() >= 2;
+    plain.has_any(&ROLES) && TAGS.iter().any(|tag| plain.text.match_indices(tag).any(|(at, _)| gives_orders(at + tag.len())))
 }
 
 /// A tool call, or the answer's own JSON, inside a log line.
 fn is_forged(text: &str) -> bool {
-    if !text.contains(['{', '<']) {
+    let may_be_call = ["<tool", "<func", "<invoke"].iter().any(|start| text.contains(start));
+    if !text.contains('{') && !may_be_call {
         return false;
     }
     let small: String = text.chars().filter(|c| !c.is_whitespace() && *c != '\\').flat_map(char::to_lowercase).collect();

@@ -65,22 +65,14 @@ const OTHERS: [Phrase; 7] = [
     },
 ];
 
-/// Whether `text` says it in a language that is not written in ASCII.
+/// Whether `text`, in lower case, says it.
 pub(super) fn overrides(text: &str) -> bool {
-    let text = text.to_lowercase();
-    OTHERS.iter().chain(&LATIN).any(|phrase| phrase.is_in(&text))
-}
-
-/// Whether `text` says it in ASCII.
-pub(super) fn overrides_ascii(text: &str) -> bool {
-    text.is_ascii() && {
-        let text = text.to_ascii_lowercase();
-        LATIN.iter().any(|phrase| phrase.is_in(&text))
-    }
+    let others = if text.is_ascii() { &OTHERS[..0] } else { &OTHERS };
+    others.iter().chain(&LATIN).any(|phrase| phrase.is_in(text))
 }
 
 impl Phrase {
     fn is_in(&self, text: &str) -> bool {
-        [self.verbs, self.before, self.what].iter().all(|words| words.iter().any(|word| text.contains(word)))
+        [self.what, self.before, self.verbs].iter().all(|words| words.iter().any(|word| text.contains(word)))
     }
 }

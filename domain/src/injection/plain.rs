@@ -4,6 +4,8 @@
 const MAX_ENCODED_CHARS: usize = 4_096;
 /// Shortest base64 run worth decoding.
 const MIN_ENCODED_CHARS: usize = 12;
+/// Words in leet speak from which on a text is read as such.
+const MIN_LEET_WORDS: usize = 2;
 /// Encoded runs looked at per line.
 const MAX_RUNS: usize = 16;
 
@@ -17,11 +19,8 @@ impl Plain {
     /// The forms `text` may be meant in: as it is, and, where they differ, with leet speak and spaced letters read.
     pub(crate) fn forms(text: &str) -> Vec<Plain> {
         let folded = folded(text);
-        let mut forms = vec![folded.clone()];
-        for other in [joined(&folded), unleeted(&folded), percent_decoded(&folded)].into_iter().flatten() {
-            forms.push(other);
-        }
-        forms.into_iter().map(Plain::of).collect()
+        let others = [joined(&folded), unleeted(&folded), percent_decoded(&folded)];
+        [Some(folded)].into_iter().chain(others).flatten().map(Plain::of).collect()
     }
 
     fn of(text: String) -> Plain {
@@ -33,7 +32,7 @@ impl Plain {
         Plain { text, words: spans }
     }
 
-    fn word(&self, at: usize) -> &str {
+    pub(crate) fn word(&self, at: usize) -> &str {
         let (start, end) = self.words[at];
         &self.text[start..end]
     }
@@ -42,12 +41,13 @@ impl Plain {
         (0..self.words.len()).any(|at| wanted.contains(&self.word(at)))
     }
 
-    /// Whether words of `steps` follow one another, each at most `reach` words after the one before.
-    pub(crate) fn has_in_order(&self, steps: &[&[&str]], reach: usize) -> bool {
-        (0..self.words.len()).any(|at| steps[0].contains(&self.word(at)) && self.follows(at, &steps[1..], reach))
+    /// How many words it has.
+    pub(crate) fn len(&self) -> usize {
+        self.words.len()
     }
 
-    fn follows(&self, at: usize, steps: &[&[&str]], reach: usize) -> bool {
+    /// Whether words of `steps` follow the one at `at`, each at most `reach` words after the one before.
+    pub(crate) fn follows(&self, at: usize, steps: &[&[&str]], reach: usize) -> bool {
         let Some((step, rest)) = steps.split_first() else { return true };
         let end = (at + 1 + reach).min(self.words.len());
         (at + 1..end).any(|next| step.contains(&self.word(next)) && self.follows(next, rest, reach))
@@ -65,6 +65,11 @@ pub(crate) fn is_invisible(c: char) -> bool {
 }
 
 fn folded(text: &str) -> String {
+    if text.is_ascii() {
+        let mut folded = text.to_ascii_lowercase();
+        folded.retain(|c| c != '\'');
+        return folded;
+    }
     let visible = text.chars().filter(|c| !is_invisible(*c) && *c != '\'' && *c != '’');
     // Tag characters spell ASCII invisibly: they are read as what they spell.
     let tags =
@@ -123,12 +128,20 @@ fn look_alike(c: char) -> char {
 
 /// Digits and signs read as letters, in words that hold both.
 fn unleeted(text: &str) -> Option<String> {
-    if !text.bytes().any(|b| b.is_ascii_digit() || b == b'@' || b == b'$') {
+    if text.split(' ').filter(|word| is_leet(word)).count() < MIN_LEET_WORDS {
         return None;
     }
     let read: Vec<String> = text.split(' ').map(unleeted_word).collect();
     let read = read.join(" ");
     (read != text).then_some(read)
+}
+
+/// Letters with digits that stand for letters, and no others; ids and sizes hold all digits.
+fn is_leet(word: &str) -> bool {
+    let count = |test: fn(&u8) -> bool| word.bytes().filter(|b| test(b)).count();
+    let letters = count(u8::is_ascii_alphabetic);
+    let leet = count(|b| b"013457@$!".contains(b));
+    letters > 0 && leet > 0 && letters + leet >= 3 && count(u8::is_ascii_digit) <= count(|b| b"013457".contains(b))
 }
 
 fn unleeted_word(word: &str) -> String {
@@ -150,6 +163,13 @@ fn unleeted_word(word: &str) -> String {
 
 /// `e n d   o f` as `end of`: single letters with one blank, dot or dash between them are a word, wider gaps end it.
 fn joined(text: &str) -> Option<String> {
+    // Two letters that stand alone with one character between: without them there is nothing to join.
+    let is_alone =
+        |triple: &[u8]| triple[0].is_ascii_alphabetic() && !triple[1].is_ascii_alphanumeric() && triple[2].is_ascii_alphabetic();
+    let starts = |window: &[u8]| !window[0].is_ascii_alphanumeric() && is_alone(&window[1..4]);
+    if text.is_ascii() && !text.as_bytes().windows(4).any(starts) && !text.as_bytes().get(..3).is_some_and(is_alone) {
+        return None;
+    }
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
     let (mut at, mut did_join) = (0, false);

@@ -414,7 +414,13 @@ fn line() -> impl Strategy<Value = String> {
 #[test]
 #[ignore = "a measurement: cargo test --release -p pulsewarden-domain --test behaviour -- --ignored lines_a_second --nocapture"]
 fn how_many_lines_a_second_the_rules_read() {
-    let names = ["firewall/cisco_asa.log", "firewall/web_syslog.log", "firewall/web_access.log", "loghub/OpenSSH_2k.log", "loghub/Linux_2k.log"];
+    let names = [
+        "firewall/cisco_asa.log",
+        "firewall/web_syslog.log",
+        "firewall/web_access.log",
+        "loghub/OpenSSH_2k.log",
+        "loghub/Linux_2k.log",
+    ];
     for name in names {
         let Some(text) = log_data::text(name) else { return };
         let lines: Vec<&str> = text.lines().collect();
