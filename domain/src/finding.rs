@@ -211,7 +211,7 @@ fn shape(text: &str) -> String {
 }
 
 fn shape_of_word(word: &str) -> String {
-    let is_address = word.split(|c: char| !c.is_ascii_digit() && c != '.').any(|part| line::is_ipv4(part));
+    let is_address = word.split(|c: char| !c.is_ascii_digit() && c != '.').any(line::is_ipv4);
     if is_address {
         return word.split(['/', ':']).next().unwrap_or(word).to_owned();
     }

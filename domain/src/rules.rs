@@ -138,7 +138,8 @@ impl Rules {
         Rules { memory, book: Book::default(), last_s: None }
     }
 
-    /// Reads line `number` of the log. A line without a time happened with the one before it; one from the future happens now.
+    /// Reads line `number` of the log. Numbers go on from one analysis to the next, as the memory does, or evidence of a burst over
+    /// two analyses would name the wrong lines. A line without a time happened with the one before it; one from the future happens now.
     ///
     /// ```
     /// use domain::{rules::Rules, time::Wall};

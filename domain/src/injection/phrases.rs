@@ -221,7 +221,12 @@ static BY_FIRST: LazyLock<HashMap<&'static str, Vec<&'static Phrase>>> = LazyLoc
 pub(super) fn in_text(plain: &Plain) -> Vec<Sign> {
     let mut signs = Vec::new();
     for at in 0..plain.len() {
-        let Some(phrases) = BY_FIRST.get(plain.word(at)) else { continue };
+        let word = plain.word(at);
+        let Some(phrases) =
+            Some(word).filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase())).and_then(|word| BY_FIRST.get(word))
+        else {
+            continue;
+        };
         let said = phrases.iter().filter(|phrase| plain.follows(at, &phrase.steps[1..], phrase.reach));
         signs.extend(said.filter(|phrase| phrase.beside.is_empty() || plain.has_any(phrase.beside)).map(|phrase| phrase.sign));
     }

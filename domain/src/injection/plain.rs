@@ -138,7 +138,7 @@ fn unleeted(text: &str) -> Option<String> {
 
 /// Letters with digits that stand for letters, and no others; ids and sizes hold all digits.
 fn is_leet(word: &str) -> bool {
-    let count = |test: fn(&u8) -> bool| word.bytes().filter(|b| test(b)).count();
+    let count = |test: fn(&u8) -> bool| word.bytes().filter(test).count();
     let letters = count(u8::is_ascii_alphabetic);
     let leet = count(|b| b"013457@$!".contains(b));
     letters > 0 && leet > 0 && letters + leet >= 3 && count(u8::is_ascii_digit) <= count(|b| b"013457".contains(b))

@@ -51,6 +51,9 @@ impl Beacons {
         }
         let key = format!("{} {}:{}", flow.from, flow.to, flow.port);
         let calls = &mut self.pairs.at(&key).calls;
+        if calls.back().is_some_and(|last| last.at_s - reading.at_s > *PERIOD_S.start()) {
+            calls.clear(); // the clock was set back: gaps over it mean nothing
+        }
         // A long burst becomes calls 20 s apart, which is below the shortest period.
         if calls.back().is_some_and(|last| (reading.at_s - last.at_s) < APART_S) {
             return;

@@ -87,7 +87,9 @@ impl Lateral {
 
     fn count(&mut self, flow: &Flow<'_>, service: &str, reading: &Reading<'_>, book: &mut Book) {
         let recent = &mut self.sources.at(flow.from).recent;
-        while recent.len() >= 2 * NEIGHBOURS || recent.front().is_some_and(|(_, proof)| proof.at_s < reading.at_s - FAN_OUT_S) {
+        while recent.len() >= 2 * NEIGHBOURS
+            || recent.front().is_some_and(|(_, proof)| (reading.at_s - proof.at_s).abs() > FAN_OUT_S)
+        {
             recent.pop_front();
         }
         if recent.iter().any(|(to, _)| to == flow.to) {

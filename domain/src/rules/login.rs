@@ -170,7 +170,7 @@ impl Logins {
         }
         let count = usize::from(attempt.times).min(MAX_FAILURES);
         source.add(attempt.user, count, reading);
-        let recent = source.since(reading.at_s - BURST_S);
+        let recent = source.within(BURST_S, reading.at_s);
         if recent.len() >= BURST {
             book.note(burst(attempt, &recent), recent.iter().map(|failure| failure.proof.clone()));
         }
@@ -179,7 +179,7 @@ impl Logins {
         }
         let user = self.by_user.at(attempt.user);
         user.add(attempt.source, count, reading);
-        let recent = user.since(reading.at_s - BURST_S);
+        let recent = user.within(BURST_S, reading.at_s);
         let sources: BTreeSet<&str> = recent.iter().map(|failure| failure.other.as_str()).collect();
         if recent.len() >= USER_FAILURES && sources.len() >= USER_SOURCES {
             book.note(spread(attempt.user, recent.len(), sources.len()), recent.iter().map(|failure| failure.proof.clone()));
@@ -188,7 +188,7 @@ impl Logins {
 
     fn accepted(&mut self, attempt: &Attempt<'_>, reading: &Reading<'_>, hostile: &Table<Option<i64>>, book: &mut Book) {
         let (user, source) = (attempt.user, attempt.source);
-        let failures = self.by_source.get(source).map(|known| known.since(reading.at_s - SUCCESS_S)).unwrap_or_default();
+        let failures = self.by_source.get(source).map(|known| known.within(SUCCESS_S, reading.at_s)).unwrap_or_default();
         if failures.len() >= BURST {
             let severity = if failures.len() >= GUESSED { Level::Critical } else { Level::High };
             let title = format!("{user} logged in from {source} after {} failures", failures.len());
@@ -249,7 +249,9 @@ impl Failures {
         }
     }
 
-    fn since(&self, limit_s: i64) -> Vec<Failure> {
-        self.latest.iter().filter(|failure| failure.proof.at_s >= limit_s).cloned().collect()
+    /// The failures of the `span_s` before `at_s`. A line a little out of order counts, a clock set back by hours does not.
+    fn within(&self, span_s: i64, at_s: i64) -> Vec<Failure> {
+        let is_near = |failure: &&Failure| (-DOUBLE_S..=span_s).contains(&(at_s - failure.proof.at_s));
+        self.latest.iter().filter(is_near).cloned().collect()
     }
 }

@@ -67,7 +67,7 @@ impl Scans {
         if !is_new {
             return;
         }
-        source.forget_before(reading.at_s - WITHIN_S);
+        source.forget_far_from(reading.at_s);
         source.doors.push_back(Door { to: flow.to.to_owned(), port: flow.port, denied: is_denied, proof: reading.proof() });
         let Some(severity) = source.is_scan(flow) else { return };
         source.caught_s = Some(reading.at_s);
@@ -77,8 +77,9 @@ impl Scans {
 }
 
 impl Source {
-    fn forget_before(&mut self, limit_s: i64) {
-        while self.doors.len() >= MAX_DOORS || self.doors.front().is_some_and(|door| door.proof.at_s < limit_s) {
+    /// Far in either direction: a clock that is set back must not put hours together.
+    fn forget_far_from(&mut self, at_s: i64) {
+        while self.doors.len() >= MAX_DOORS || self.doors.front().is_some_and(|door| (at_s - door.proof.at_s).abs() > WITHIN_S) {
             self.doors.pop_front();
         }
     }

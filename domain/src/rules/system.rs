@@ -100,7 +100,9 @@ impl System {
 
     fn repeated(&mut self, hit: Hit, threshold: usize, reading: &Reading<'_>, book: &mut Book) {
         let seen = self.units.at(&format!("{} {}", hit.rule.name, hit.subject));
-        while seen.len() >= FAILURES.max(SEGFAULTS) || seen.front().is_some_and(|proof| proof.at_s < reading.at_s - WITHIN_S) {
+        while seen.len() >= FAILURES.max(SEGFAULTS)
+            || seen.front().is_some_and(|proof| (reading.at_s - proof.at_s).abs() > WITHIN_S)
+        {
             seen.pop_front();
         }
         seen.push_back(reading.proof());

@@ -294,7 +294,9 @@ fn decoded_once(text: &[u8]) -> Vec<u8> {
 
 impl Source {
     fn remember(&mut self, sign: Sign, path: &str, reading: &Reading<'_>) {
-        while self.seen.len() >= MAX_REQUESTS || self.seen.front().is_some_and(|seen| seen.proof.at_s < reading.at_s - WITHIN_S) {
+        while self.seen.len() >= MAX_REQUESTS
+            || self.seen.front().is_some_and(|seen| (reading.at_s - seen.proof.at_s).abs() > WITHIN_S)
+        {
             self.seen.pop_front();
         }
         let path = super::table::clipped(path.split('?').next().unwrap_or("")).to_owned();

@@ -66,6 +66,15 @@ fn every_rule_has_a_name_of_its_own_and_says_what_it_looks_for() {
 }
 
 #[test]
+fn the_documentation_has_a_row_for_every_rule_as_it_is() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/logs.md")).unwrap();
+    for rule in ALL {
+        let row = format!("| `{}` | {} | {} | {} |", rule.name, rule.looks_for, rule.threshold, rule.because);
+        assert!(page.contains(&row), "docs/logs.md lacks or words differently:\n{row}");
+    }
+}
+
+#[test]
 fn the_storyline_of_the_branch_office_is_found_with_at_most_two_false_findings() {
     let names = ["firewall/cisco_asa.log", "firewall/web_syslog.log", "firewall/web_access.log"];
     let Some(texts) = names.iter().map(|name| log_data::text(name)).collect::<Option<Vec<_>>>() else { return };
@@ -123,6 +132,7 @@ fn every_way_to_log_in_is_counted() {
     let forms = [
         "sshd[1]: Failed password for invalid user a b from 203.0.113.9 port 22 ssh2",
         "sshd[1]: Connection closed by authenticating user root 203.0.113.9 port 22 [preauth]",
+        "sshd[1]: Disconnected from authenticating user root 203.0.113.9 port 22 [preauth]",
         "login[1]: pam_unix(login:auth): authentication failure; logname=LOGIN uid=0 tty=tty1 ruser= rhost=  user=eve",
         "su[1]: FAILED SU (to root) eve on pts/0",
         "postfix/smtpd[1]: warning: unknown[203.0.113.9]: SASL LOGIN authentication failed: UGFz",
@@ -152,7 +162,7 @@ fn one_failure_reported_twice_counts_once() {
     let both = |n: u32| {
         let pam = "sshd[1]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.9  user=eve";
         let own = "sshd[1]: Failed password for eve from 203.0.113.9 port 22 ssh2";
-        if n % 2 == 0 { pam.to_owned() } else { own.to_owned() }
+        if n.is_multiple_of(2) { pam.to_owned() } else { own.to_owned() }
     };
     assert!(found(&each_second(6, both)).is_empty(), "three attempts are no burst");
 }
@@ -353,6 +363,20 @@ fn a_burst_over_two_analyses_is_one_burst_and_keeps_its_fingerprint() {
     let second = rules.take();
     assert_eq!((first.len(), second.len()), (1, 1));
     assert_eq!(first[0].fingerprint, second[0].fingerprint);
+}
+
+#[test]
+fn a_clock_set_back_puts_no_hours_together() {
+    let denied =
+        |n: u32| format!("kernel: [UFW BLOCK] IN=e OUT= SRC=203.0.113.9 DST=10.0.0.1 PROTO=TCP SPT=40000 DPT={} SYN", n + 1);
+    let failed = |n: u32| format!("sshd[{n}]: Failed password for root from 203.0.113.9 port {n} ssh2");
+    let back = |count: u32, make: &dyn Fn(u32) -> String| {
+        let later = (0..count).map(|n| format!("May 14 17:00:{n:02} host {}\n", make(n))).collect::<String>();
+        let earlier = (count..2 * count).map(|n| format!("May 14 09:00:{n:02} host {}\n", make(n))).collect::<String>();
+        later + &earlier
+    };
+    assert!(found(&back(14, &denied)).is_empty());
+    assert!(found(&back(4, &failed)).is_empty());
 }
 
 #[test]

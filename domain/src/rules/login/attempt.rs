@@ -79,7 +79,8 @@ fn sshd(message: &str) -> Option<Attempt<'_>> {
         let (user, source) = user_from(rest.split_once(" for ")?.1)?;
         return accepted(user, source, "SSH");
     }
-    let closed = message.strip_prefix("Connection closed by ").or_else(|| message.strip_prefix("Connection reset by "))?;
+    let closed = message.strip_prefix("Connection closed by ").or_else(|| message.strip_prefix("Connection reset by "));
+    let closed = closed.or_else(|| message.strip_prefix("Disconnected from "))?;
     let rest = closed.strip_prefix("invalid user ").or_else(|| closed.strip_prefix("authenticating user "))?;
     // The user comes first and may hold anything, so the address is looked for from the end.
     let (user, source) = rest.rsplit_once(" port ")?.0.rsplit_once(' ')?;
