@@ -2,11 +2,15 @@
 
 pub mod duration;
 pub mod field;
+pub mod finding;
 pub mod host;
 pub mod incident;
+pub mod injection;
 pub mod notice;
 pub mod policy;
+pub mod prompt;
 pub mod restart;
+pub mod rules;
 pub mod schedule;
 pub mod signal;
 pub mod time;

@@ -4,7 +4,12 @@
 
 mod brute;
 mod duration;
+mod finding;
+mod injection;
 mod laws;
+mod log_data;
+mod log_rules;
+mod prompt;
 mod rule;
 mod schedule;
 mod watch;
