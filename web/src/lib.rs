@@ -8,6 +8,7 @@ pub mod alerts;
 pub mod auth;
 mod body;
 pub mod error;
+pub mod fleet;
 #[doc(hidden)]
 pub mod fuzz;
 mod headers;
@@ -25,6 +26,7 @@ pub mod settings;
 pub mod setup;
 mod source;
 pub mod state;
+pub mod story;
 pub mod supervision;
 #[cfg(test)]
 mod testing;
