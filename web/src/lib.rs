@@ -20,7 +20,9 @@ pub mod limits;
 mod metadata;
 pub mod openapi;
 mod page;
+mod pages;
 mod query;
+mod render;
 mod server;
 pub mod settings;
 pub mod setup;
@@ -34,6 +36,7 @@ mod testing;
 mod tests;
 mod time_text;
 mod unread;
+pub mod viewer;
 
 pub use limits::WebLimits;
 pub use openapi::openapi_json;

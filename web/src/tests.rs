@@ -5,6 +5,7 @@ mod alert_flow;
 mod heartbeat_flow;
 mod host_flow;
 mod matrix;
+mod page_flow;
 mod setting_flow;
 mod setup_flow;
 mod socket;
