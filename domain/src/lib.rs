@@ -6,6 +6,7 @@ pub mod host;
 pub mod incident;
 pub mod notice;
 pub mod policy;
+pub mod recipe;
 pub mod restart;
 pub mod schedule;
 pub mod signal;

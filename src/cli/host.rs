@@ -8,7 +8,8 @@ mod resume;
 mod rotate_token;
 mod show;
 
-use super::{CliError, Surroundings, api, print, recipe, table};
+use super::{CliError, Surroundings, api, print, table};
+use domain::recipe;
 use clap::Subcommand;
 use serde_json::Value;
 

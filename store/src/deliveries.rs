@@ -83,6 +83,21 @@ pub fn list(conn: &Connection, channel: Option<i64>, before: Option<i64>, limit:
     Ok(DeliveryPage { deliveries, next })
 }
 
+/// Attempts that carried notices about this incident, the newest first, at most `limit`.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn of_alert(conn: &Connection, alert: i64, limit: u32) -> Result<Vec<Delivery>> {
+    let mut query = conn.prepare_cached(
+        "SELECT d.id, d.channel_id, d.at, d.outcome, d.http_status, d.error, d.outbox_ids FROM deliveries d
+         WHERE EXISTS (SELECT 1 FROM json_each(d.outbox_ids) j JOIN outbox o ON o.id = j.value WHERE o.alert_id = ?1)
+           AND d.at >= (SELECT min(created_at) FROM outbox WHERE alert_id = ?1)
+         ORDER BY d.id DESC LIMIT ?2",
+    )?;
+    let rows = query.query_map(params![alert, page_size(limit)], delivery)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
     Ok(Delivery {
         id: row.get(0)?,

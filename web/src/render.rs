@@ -5,11 +5,12 @@
 
 mod assets;
 mod flash;
+mod form;
 mod helpers;
 
 pub(crate) use assets::asset;
-#[expect(unused_imports, reason = "for the forms")]
 pub(crate) use flash::{Flash, see_other};
+pub(crate) use form::FormError;
 
 use crate::headers;
 use crate::state::WebState;
@@ -25,14 +26,34 @@ use std::sync::LazyLock;
 const THEME_COOKIE: &str = "theme";
 
 /// Every template by its name.
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 28] = [
+    ("account", include_str!("../templates/account.hbs")),
+    ("ack", include_str!("../templates/ack.hbs")),
+    ("alert", include_str!("../templates/alert.hbs")),
+    ("alert_row", include_str!("../templates/alert_row.hbs")),
+    ("alerts", include_str!("../templates/alerts.hbs")),
+    ("attempts", include_str!("../templates/attempts.hbs")),
+    ("chart", include_str!("../templates/chart.hbs")),
+    ("config", include_str!("../templates/config.hbs")),
+    ("copyline", include_str!("../templates/copyline.hbs")),
     ("csrf", include_str!("../templates/csrf.hbs")),
     ("dashboard", include_str!("../templates/dashboard.hbs")),
+    ("deliveries", include_str!("../templates/deliveries.hbs")),
+    ("errors", include_str!("../templates/errors.hbs")),
+    ("host", include_str!("../templates/host.hbs")),
+    ("host_form", include_str!("../templates/host_form.hbs")),
     ("host_row", include_str!("../templates/host_row.hbs")),
     ("icons", include_str!("../templates/icons.hbs")),
+    ("keys", include_str!("../templates/keys.hbs")),
     ("layout", include_str!("../templates/layout.hbs")),
+    ("login", include_str!("../templates/login.hbs")),
     ("message", include_str!("../templates/message.hbs")),
     ("pager", include_str!("../templates/pager.hbs")),
+    ("question", include_str!("../templates/question.hbs")),
+    ("setup", include_str!("../templates/setup.hbs")),
+    ("status", include_str!("../templates/status.hbs")),
+    ("supervision", include_str!("../templates/supervision.hbs")),
+    ("users", include_str!("../templates/users.hbs")),
     ("welcome", include_str!("../templates/welcome.hbs")),
 ];
 

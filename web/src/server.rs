@@ -32,6 +32,45 @@ pub fn configure(cfg: &mut ServiceConfig, state: web::Data<WebState>) {
         .service(resource("/", "GET").route(web::get().to(pages::dashboard::root)))
         .service(resource("/dashboard", "GET").route(web::get().to(pages::dashboard::show)))
         .service(resource("/api/v1/dashboard", "GET").route(web::get().to(pages::dashboard::show)))
+        .service(
+            resource("/add-host", "GET, POST")
+                .route(web::get().to(pages::host_form::add))
+                .route(web::post().to(pages::host_form::create)),
+        )
+        .service(resource("/hosts/{host_id}", "GET").route(web::get().to(pages::host::show)))
+        .service(
+            resource("/hosts/{host_id}/edit", "GET, POST")
+                .route(web::get().to(pages::host_form::edit))
+                .route(web::post().to(pages::host_form::update)),
+        )
+        .service(resource("/hosts/{host_id}/pause", "POST").route(web::post().to(pages::host_do::pause)))
+        .service(resource("/hosts/{host_id}/resume", "POST").route(web::post().to(pages::host_do::resume)))
+        .service(resource("/hosts/{host_id}/silence", "POST").route(web::post().to(pages::host_do::silence)))
+        .service(
+            resource("/hosts/{host_id}/rotate-token", "GET, POST")
+                .route(web::get().to(pages::host_do::ask_rotate))
+                .route(web::post().to(pages::host_do::rotate_token)),
+        )
+        .service(
+            resource("/hosts/{host_id}/remove", "GET, POST")
+                .route(web::get().to(pages::host_do::ask_remove))
+                .route(web::post().to(pages::host_do::remove)),
+        )
+        .service(resource("/alerts", "GET").route(web::get().to(pages::alerts::show)))
+        .service(resource("/alerts/{id}", "GET").route(web::get().to(pages::alert::show)))
+        .service(resource("/alerts/{id}/acknowledge", "POST").route(web::post().to(pages::alert::acknowledge)))
+        .service(resource("/alerts/{id}/silence", "POST").route(web::post().to(pages::alert::silence)))
+        .service(resource("/deliveries", "GET").route(web::get().to(pages::deliveries::show)))
+        .service(resource("/supervision", "GET").route(web::get().to(pages::supervision::show)))
+        .service(resource("/config", "GET").route(web::get().to(pages::config::show)))
+        .service(resource("/config/webhook", "POST").route(web::post().to(pages::config::set_webhook)))
+        .service(resource("/config/webhook/remove", "POST").route(web::post().to(pages::config::remove_webhook)))
+        .service(resource("/config/webhook/test", "POST").route(web::post().to(pages::config::test_webhook)))
+        .service(resource("/config/upstream", "POST").route(web::post().to(pages::config::set_upstream)))
+        .service(resource("/config/public", "POST").route(web::post().to(pages::config::set_public)))
+        .service(resource("/config/revisions/{id}/undo", "POST").route(web::post().to(pages::config::undo)))
+        .service(resource("/status", "GET").route(web::get().to(pages::status::show)))
+        .service(resource("/badge/{host_id}.svg", "GET").route(web::get().to(pages::status::badge)))
         .service(resource("/static/{name}", "GET").route(web::get().to(render::asset)))
         .service(management())
         .default_service(web::to(nothing));

@@ -1,9 +1,7 @@
 //! What templates can say besides text: times, states and icons. Each writes markup of ours around escaped text.
 
 use super::escape;
-use handlebars::{
-    Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason, handlebars_helper, html_escape,
-};
+use handlebars::{Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason, handlebars_helper};
 use std::fmt::Write as _;
 
 /// Slots of a strip, and their distance.
@@ -42,6 +40,8 @@ pub(super) fn register(engine: &mut Handlebars<'_>) {
     engine.register_helper("state", Box::new(state));
     engine.register_helper("icon", Box::new(icon));
     engine.register_helper("strip", Box::new(strip));
+    engine.register_helper("wrong", Box::new(wrong));
+    engine.register_helper("invalid", Box::new(invalid));
 }
 
 fn text<'a>(helper: &'a Helper<'_>, name: &'static str) -> Result<&'a str, RenderErrorReason> {
@@ -79,6 +79,43 @@ fn state(h: &Helper<'_>, _: &Handlebars<'_>, _: &Context, _: &mut RenderContext<
 /// `{{icon "copy"}}`: a drawing beside a word.
 fn icon(h: &Helper<'_>, _: &Handlebars<'_>, _: &Context, _: &mut RenderContext<'_, '_>, out: &mut dyn Output) -> HelperResult {
     Ok(out.write(&drawn(&escape(text(h, "icon")?)))?)
+}
+
+/// What is wrong with an input: the first of `errors` that is about it.
+fn fault<'a>(context: &'a Context, input: &str) -> Option<&'a str> {
+    let errors = context.data().get("errors")?.as_array()?;
+    errors.iter().find(|e| e["input"] == input)?["message"].as_str()
+}
+
+/// `{{wrong "name"}}`: the words below an input that was filled in wrongly.
+fn wrong(h: &Helper<'_>, _: &Handlebars<'_>, ctx: &Context, _: &mut RenderContext<'_, '_>, out: &mut dyn Output) -> HelperResult {
+    let input = text(h, "wrong")?;
+    if let Some(message) = fault(ctx, input) {
+        out.write(&format!("<p class=\"wrong\" id=\"{}-wrong\">{}</p>", escape(input), escape(message)))?;
+    }
+    Ok(())
+}
+
+/// `{{invalid "name" hint="name-hint"}}`: the attributes that tie an input to its hint and to what is wrong with it.
+fn invalid(
+    h: &Helper<'_>,
+    _: &Handlebars<'_>,
+    ctx: &Context,
+    _: &mut RenderContext<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    let input = text(h, "invalid")?;
+    let hint = h.hash_get("hint").and_then(|hint| hint.value().as_str()).map(escape);
+    let is_wrong = fault(ctx, input).is_some();
+    let mut ids: Vec<String> = hint.into_iter().collect();
+    if is_wrong {
+        ids.insert(0, format!("{}-wrong", escape(input)));
+        out.write(" aria-invalid=\"true\"")?;
+    }
+    if !ids.is_empty() {
+        out.write(&format!(" aria-describedby=\"{}\"", ids.join(" ")))?;
+    }
+    Ok(())
 }
 
 /// `{{strip slots}}`: bars of the last heartbeats, the newest at the right; each kind has its own shape.
