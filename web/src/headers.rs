@@ -1,6 +1,7 @@
 //! The headers every answer has, and the middleware that puts them on what is not a heartbeat.
 
 use crate::error::ApiError;
+use crate::pages::trouble;
 use crate::state::WebState;
 use crate::unread::Held;
 use actix_web::body::{BoxBody, MessageBody};
@@ -49,7 +50,7 @@ pub(crate) async fn guard(
     let held = Held::of(&mut req);
     let answer = match too_long(&req) {
         Some(refused) => req.into_response(refused.response()),
-        None => next.call(req).await?.map_into_boxed_body(),
+        None => trouble::as_page(next.call(req).await?.map_into_boxed_body()),
     };
     let mut answer = match held {
         Some(held) => answer.map_body(|_, body| held.until_written(body)),

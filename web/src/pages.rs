@@ -14,6 +14,7 @@ mod past;
 mod rows;
 pub(crate) mod status;
 pub(crate) mod supervision;
+pub(crate) mod trouble;
 mod windows;
 
 pub(crate) use link::{Link, heartbeat_url};

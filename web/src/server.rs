@@ -31,7 +31,7 @@ pub fn configure(cfg: &mut ServiceConfig, state: web::Data<WebState>) {
         .service(resource(page::STYLE_PATH, "GET, HEAD").route(web::get().to(page::style)).route(web::head().to(page::style)))
         .service(resource("/", "GET").route(web::get().to(pages::dashboard::root)))
         .service(resource("/dashboard", "GET").route(web::get().to(pages::dashboard::show)))
-        .service(resource("/api/v1/dashboard", "GET").route(web::get().to(pages::dashboard::show)))
+        .service(resource("/api/v1/dashboard", "GET").route(web::get().to(pages::dashboard::show_api)))
         .service(
             resource("/add-host", "GET, POST")
                 .route(web::get().to(pages::host_form::add))
@@ -120,11 +120,12 @@ fn management() -> impl HttpServiceFactory {
 
 /// A resource whose other methods are answered in our shape.
 fn resource(path: &str, allow: &'static str) -> Resource {
-    web::resource(path.to_owned()).default_service(web::to(move || async move { ApiError::method_not_allowed(allow).response() }))
+    web::resource(path.to_owned())
+        .default_service(web::to(move || async move { Err::<HttpResponse, ApiError>(ApiError::method_not_allowed(allow)) }))
 }
 
-async fn nothing(_: HttpRequest) -> HttpResponse {
-    ApiError::not_found("address").response()
+async fn nothing(_: HttpRequest) -> Result<HttpResponse, ApiError> {
+    Err(ApiError::not_found("address"))
 }
 
 /// Who takes nothing of what is sent to him is cut off by the kernel: connections inherit it from the listener, and nothing

@@ -6,6 +6,8 @@ mod heartbeat_flow;
 mod host_flow;
 mod matrix;
 mod page_flow;
+mod page_routes;
+mod page_snapshots;
 mod setting_flow;
 mod setup_flow;
 mod socket;

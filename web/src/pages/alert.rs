@@ -158,7 +158,7 @@ pub(super) fn attempt(delivery: Delivery, channels: &[channels::Channel]) -> Att
     Attempt {
         at: time_text::text(delivery.at),
         channel: channel.unwrap_or_else(|| "removed".to_owned()),
-        good: delivery.outcome == "delivered",
+        good: matches!(delivery.outcome.as_str(), "delivered" | "edited"),
         outcome: delivery.outcome,
         http_status: delivery.http_status,
         error: delivery.error,

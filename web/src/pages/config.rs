@@ -256,7 +256,7 @@ pub(crate) async fn test_webhook(state: web::Data<WebState>, sent: CheckedForm) 
     let name = sent.form.get("name").unwrap_or(PRIMARY);
     let flash = match settings::send_test(&state, name).await {
         Ok(()) => Flash::good(format!("The test message was delivered to {name}.")),
-        Err(e) => Flash::bad(sentence(&e.to_string())),
+        Err(e) => Flash::bad(super::trouble::sentence(&e.to_string())),
     };
     see_other(&state, "/config", flash)
 }
@@ -356,12 +356,6 @@ pub(crate) async fn undo(state: web::Data<WebState>, req: HttpRequest, sent: Che
         }
         Err(e) => Err(e.into()),
     }
-}
-
-/// An error text as a sentence.
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).chain(['.']).collect())
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::host::Status;
-use domain::time::Wall;
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -129,6 +128,16 @@ async fn urls(state: &WebState, req: &HttpRequest, rows: &[FleetRow]) -> Result<
         Ok(urls)
     });
     Ok(read.await?)
+}
+
+/// The dashboard, under its name in the API.
+///
+/// # Errors
+/// As [`show`].
+#[utoipa::path(get, path = "/api/v1/dashboard", tag = "pages", operation_id = "dashboard_api",
+    responses((status = 200, content_type = "text/html", body = String, description = "As /dashboard, with the same parameters")))]
+pub(crate) async fn show_api(state: web::Data<WebState>, req: HttpRequest, viewer: Viewer) -> Result<HttpResponse, ApiError> {
+    show(state, req, viewer).await
 }
 
 fn page(state: &WebState, query: &FleetQuery, found: FleetPage, mut urls: HashMap<String, String>) -> Page {
@@ -253,11 +262,6 @@ pub(super) fn percent(share: f64) -> String {
     }
     // Cut, not rounded: 99.999 % is not 100 %.
     format!("{:.2} %", (share * 100.0).floor() / 100.0)
-}
-
-/// An instant as templates want it.
-pub(super) fn instant(at: Wall) -> String {
-    time_text::text(at)
 }
 
 #[cfg(test)]

@@ -54,6 +54,7 @@ struct Page {
     strip: Vec<&'static str>,
     uptime: Vec<Up>,
     outage_chart: Option<Chart>,
+    bad_days: usize,
     outages: Vec<Gap>,
     run_chart: Option<Chart>,
     runs: usize,
@@ -186,7 +187,7 @@ async fn page(
     let older = |name, at: Option<i64>| at.map(|at| Link::to(&path).with(name, Some(&at.to_string())).text());
     let never = record.last_seen.is_none();
     let tag = |name: &String| Tag { href: Link::to("/dashboard").with("tag", Some(name)).text(), name: name.clone() };
-    let known_since = record.created_at;
+    let days = bad_days(&story.outages, record.created_at, now);
     Ok(Page {
         name: record.spec.name.clone(),
         description: record.spec.description.clone(),
@@ -204,7 +205,8 @@ async fn page(
         facts: facts(&record.spec, &state.business),
         strip: story.strip.iter().map(slot).collect(),
         uptime: ups(&story),
-        outage_chart: outage_chart(&story.outages, known_since, now),
+        bad_days: days.iter().filter(|bar| bar.kind == Kind::Bad).count(),
+        outage_chart: outage_chart(&days),
         outages: story.outages.iter().map(|outage| gap(outage, now)).collect(),
         run_chart: run_chart(&story.runs),
         runs: story.runs.len(),
@@ -266,7 +268,7 @@ fn ups(story: &Story) -> Vec<Up> {
 }
 
 /// How long it was down on each of the last days (of UTC), today last.
-fn outage_chart(outages: &[Outage], known_since: Wall, now: Wall) -> Option<Chart> {
+fn bad_days(outages: &[Outage], known_since: Wall, now: Wall) -> Vec<Bar> {
     let today = now.0.div_euclid(DAY_MS);
     let days = (today - DAYS + 1..=today).map(|day| {
         let (begin, end) = (day * DAY_MS, ((day + 1) * DAY_MS).min(now.0));
@@ -279,9 +281,12 @@ fn outage_chart(outages: &[Outage], known_since: Wall, now: Wall) -> Option<Char
         };
         Bar { value, kind }
     });
-    let bars: Vec<Bar> = days.collect();
-    let bad = bars.iter().filter(|bar| bar.kind == Kind::Bad).count();
-    chart::of_lengths(&bars, format!("Down time of each of the last {DAYS} days: {bad} with an outage"))
+    days.collect()
+}
+
+fn outage_chart(days: &[Bar]) -> Option<Chart> {
+    let bad = days.iter().filter(|bar| bar.kind == Kind::Bad).count();
+    chart::of_lengths(days, format!("Down time of each of the last {DAYS} days: {bad} with an outage"))
 }
 
 fn run_chart(runs: &[Run]) -> Option<Chart> {
@@ -348,7 +353,7 @@ mod tests {
     fn an_outage_over_midnight_counts_for_both_days_and_days_before_the_host_are_blank() {
         let now = Wall(100 * DAY_MS + DAY_MS / 2);
         let outage = Outage { alert: 1, from: Wall(99 * DAY_MS - 5), to: Some(Wall(99 * DAY_MS + 10)), message: String::new() };
-        let chart = outage_chart(&[outage], Wall(98 * DAY_MS), now).unwrap();
+        let chart = outage_chart(&bad_days(&[outage], Wall(98 * DAY_MS), now)).unwrap();
         let value = serde_json::to_value(&chart).unwrap();
         assert_eq!(value["bad"].as_str().unwrap().matches("v-.1").count(), 2);
         assert_eq!(value["good"].as_str().unwrap().matches('M').count(), 1);

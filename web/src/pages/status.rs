@@ -64,7 +64,7 @@ pub(crate) async fn show(state: web::Data<WebState>, req: HttpRequest) -> Result
 /// What is public, or that there is nothing: to strangers a switched-off page looks like one that never was.
 fn switched_on(state: &WebState) -> Result<Public, ApiError> {
     let public = state.hub.settings().public();
-    if public.enabled { Ok(public) } else { Err(ApiError::not_found("address")) }
+    if public.enabled { Ok(public) } else { Err(ApiError::not_found("page")) }
 }
 
 fn has(tags: &[String], public: &Public) -> bool {
