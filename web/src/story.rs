@@ -1,8 +1,19 @@
 //! What a host's own page tells besides its settings: uptime, outages, the strip, the lengths of its runs.
 
-use crate::fleet::Slot;
+use crate::error::ApiError;
+use crate::fleet::{STEPS, Slot, strip};
+use crate::state::WebState;
+use actors::roster::HostEntry;
 use domain::time::Wall;
-use store::uptime::{Outage, Share};
+use store::beats::{self, Trace};
+use store::uptime::{self, Outage, Past, Share};
+use store::{Connection, StoreError};
+
+const DAY_MS: i64 = 86_400_000;
+/// How far back a page looks.
+const QUARTER_MS: i64 = 90 * DAY_MS;
+/// Heartbeats read in search of runs: a job's run has a start and an end.
+const STEPS_FOR_RUNS: usize = 2 * RUNS_SHOWN;
 
 /// Outages shown on a page.
 pub const OUTAGES_SHOWN: u32 = 50;
@@ -46,4 +57,47 @@ pub struct Run {
     pub duration_ms: i64,
     /// Whether it ended well.
     pub success: bool,
+}
+
+impl Uptime {
+    fn of(past: &Past) -> Uptime {
+        Uptime {
+            day: past.share(DAY_MS),
+            week: past.share(7 * DAY_MS),
+            month: past.share(30 * DAY_MS),
+            quarter: past.share(QUARTER_MS),
+        }
+    }
+}
+
+/// The past of the host with this public id.
+///
+/// # Errors
+/// An unknown host, or the store.
+pub async fn of(state: &WebState, host_id: &str) -> Result<Story, ApiError> {
+    let entry = state.hub.roster().find(host_id).ok_or_else(|| ApiError::not_found("host"))?;
+    let now = state.hub.now().wall;
+    Ok(state.hub.db().read(move |conn| read(conn, &entry, now)).await?)
+}
+
+fn read(conn: &Connection, entry: &HostEntry, now: Wall) -> Result<Story, StoreError> {
+    let created_at = uptime::created_at(conn, entry.row)?;
+    let past = uptime::past(conn, entry.row, created_at, now, QUARTER_MS)?;
+    let trail = beats::trail(conn, entry.row, entry.pulse.last_beat(), STEPS_FOR_RUNS.max(STEPS))?;
+    Ok(Story {
+        uptime: Uptime::of(&past),
+        outages: uptime::outages(conn, entry.row, now.plus_ms(-QUARTER_MS), OUTAGES_SHOWN)?,
+        strip: strip(&trail, &past.down, entry.frequency_s, now),
+        runs: runs(&trail),
+    })
+}
+
+fn runs(trail: &[Trace]) -> Vec<Run> {
+    let ended = |beat: &Trace| {
+        let duration_ms = beat.duration_ms?;
+        Some(Run { beat: beat.id, ended: beat.at, duration_ms, success: beat.signal.is_success() })
+    };
+    let mut runs: Vec<Run> = trail.iter().filter_map(ended).take(RUNS_SHOWN).collect();
+    runs.reverse();
+    runs
 }
