@@ -10,8 +10,6 @@ pub(crate) mod host;
 pub(crate) mod host_do;
 pub(crate) mod host_form;
 mod link;
-mod past;
-mod rows;
 pub(crate) mod status;
 pub(crate) mod supervision;
 pub(crate) mod trouble;

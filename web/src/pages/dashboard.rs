@@ -1,8 +1,8 @@
 //! The dashboard: how many hosts are in which state, and a page of them with their last heartbeats and next alert.
 
-use super::{Link, heartbeat_url, rows};
+use super::{Link, heartbeat_url};
 use crate::error::ApiError;
-use crate::fleet::{FleetCounts, FleetPage, FleetQuery, FleetRow, Shown, Slot, Sort};
+use crate::fleet::{self, FleetCounts, FleetPage, FleetQuery, FleetRow, Shown, Slot, Sort};
 use crate::render;
 use crate::state::WebState;
 use crate::viewer::{Role, Viewer};
@@ -102,7 +102,7 @@ pub(crate) async fn root() -> HttpResponse {
     responses((status = 200, content_type = "text/html", body = String, description = "The page")))]
 pub(crate) async fn show(state: web::Data<WebState>, req: HttpRequest, viewer: Viewer) -> Result<HttpResponse, ApiError> {
     let query = FleetQuery::parse(req.query_string())?;
-    let found = rows::list(&state, &query).await?;
+    let found = fleet::list(&state, &query).await?;
     let urls = if viewer.role == Role::Admin { urls(&state, &req, &found.rows).await? } else { HashMap::new() };
     let page = page(&state, &query, found, urls);
     Ok(render::page(&state, &req, StatusCode::OK, "dashboard", "Dashboard", "dashboard", Some(&viewer), &page))

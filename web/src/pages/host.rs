@@ -8,7 +8,7 @@ use crate::hosts::id_in;
 use crate::query::Params;
 use crate::render;
 use crate::state::WebState;
-use crate::story::{Run, Story};
+use crate::story::{self, Run, Story};
 use crate::viewer::{Role, Viewer};
 use crate::{source, time_text};
 use actix_web::http::StatusCode;
@@ -141,7 +141,7 @@ pub(crate) async fn show(state: web::Data<WebState>, req: HttpRequest, viewer: V
     params.done()?;
     let record = state.hub.host(host_id).await?;
     let past = past(&state, &record, beat, event).await?;
-    let story = super::past::story(&state, &record).await?;
+    let story = story::of(&state, host_id).await?;
     let url = match viewer.role {
         Role::Admin => Some(heartbeat_url(&source::base_url(&req, &state), host_id, &state.hub.token_of(host_id).await?)),
         Role::Viewer => None,

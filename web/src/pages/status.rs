@@ -2,9 +2,8 @@
 //! no addresses: a name, a state, an uptime.
 
 use super::dashboard::{percent, status_of};
-use super::rows;
 use crate::error::ApiError;
-use crate::fleet::{FleetQuery, FleetRow};
+use crate::fleet::{self, FleetQuery, FleetRow};
 use crate::hosts::id_in;
 use crate::query::Params;
 use crate::render;
@@ -50,7 +49,7 @@ pub(crate) async fn show(state: web::Data<WebState>, req: HttpRequest) -> Result
     let public = switched_on(&state)?;
     let query = FleetQuery { tag: Some(public.tag.clone()), limit: HOSTS_MAX, ..FleetQuery::default() };
     let rows: Vec<Row> =
-        rows::list(&state, &query).await?.rows.into_iter().filter(|row| has(&row.tags, &public)).map(row).collect();
+        fleet::list(&state, &query).await?.rows.into_iter().filter(|row| has(&row.tags, &public)).map(row).collect();
     let down = rows.iter().any(|row| row.status == "down");
     let (worst, sentence) = match (rows.is_empty(), down) {
         (true, _) => ("unknown", "Nothing is shown here yet."),
