@@ -235,7 +235,8 @@ fn shown_row(row: FleetRow, url: Option<String>) -> Row {
             "down" => "alert is open",
             _ => "not expected now",
         },
-        uptime: row.uptime_30d.map(percent),
+        // Of a host that never called it would praise what nobody knows.
+        uptime: row.uptime_30d.filter(|_| row.last_seen.is_some() || row.status == Status::Down).map(percent),
         strip: row.strip.iter().map(slot).collect(),
         url,
     }

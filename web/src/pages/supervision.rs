@@ -33,7 +33,8 @@ struct Part {
 struct Group {
     #[serde(flatten)]
     view: SupervisedGroup,
-    depth: usize,
+    /// One actor that is listed: it needs no row for its place as well.
+    single: bool,
     href: String,
     /// Those without anything to tell are not listed.
     quiet: usize,
@@ -86,7 +87,7 @@ fn shown(view: SupervisedGroup) -> Group {
         .as_deref()
         .map(|after| super::Link::to("/supervision").with("group", Some(&view.name)).with("after", Some(after)).text());
     Group {
-        depth: view.supervisor.matches('/').count(),
+        single: view.kind == "actor" && view.listed.len() == 1,
         quiet: if view.kind == "many" { view.children - view.stories.min(view.children) } else { 0 },
         href,
         next,
