@@ -1,4 +1,4 @@
-//! What is shown: the HTTP API, one file a noun.
+//! What is shown: the HTTP API and the pages, one file a noun.
 //!
 //! Heartbeats come first and on a path of their own, without middleware; everything else passes the headers, the limits and,
 //! below `/api/v1`, the key check, which no route can forget.
