@@ -221,4 +221,25 @@ mod tests {
             assert!(!text.contains("={{"), "{name}");
         }
     }
+
+    #[test]
+    fn templates_of_signing_in_need_what_their_handlers_promise() {
+        let errors = serde_json::json!([FormError::new("name", "is <taken>")]);
+        let at = "2026-11-26T00:35:10.123Z";
+        let cases = [
+            ("login", serde_json::json!({"form_token": "t", "next": "/x?a=\"", "name": "<ada>", "error": "wrong"})),
+            ("setup", serde_json::json!({"form_token": "t", "token": "t", "name": "", "password_min": 12, "errors": errors})),
+            ("account", serde_json::json!({"who": "ada", "password_min": 12, "errors": [], "sessions": [
+                {"agent": "<b>", "from": null, "since": at, "last_seen": at, "current": true}]})),
+            ("users", serde_json::json!({"password_min": 12, "errors": errors, "form": {"name": "x", "role": "admin"}, "users": [
+                {"id": 1, "name": "<b>", "role": "admin", "other_role": "viewer", "you": false, "created_at": at, "last_login_at": null}]})),
+            ("keys", serde_json::json!({"made": "pw_x", "errors": [], "form": {"name": "", "scope": "read"}, "keys": [
+                {"id": 1, "name": "<b>", "scope": "read", "created_at": at, "last_used_at": at, "revoked_at": null}]})),
+        ];
+        for (template, data) in cases {
+            let html = ENGINE.render(template, &Context { admin: true, csrf: "secret", data: &data }).unwrap();
+            assert!(!html.contains("<b>") && !html.contains("<ada>") && !html.contains("<taken>"), "{template}: {html}");
+            if let Some(folder) = std::env::var_os("GATE_OUT") { std::fs::write(std::path::Path::new(&folder).join(format!("{template}.html")), &html).unwrap(); }
+        }
+    }
 }

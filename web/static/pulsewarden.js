@@ -139,6 +139,7 @@
       const answer = await fetch(location.href, { headers: { Accept: 'text/html' }, redirect: 'manual' });
       if (!answer.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+      document.title = page.title;
       for (const part of document.querySelectorAll('[data-part]')) {
         const fresh = page.querySelector('[data-part="' + part.dataset.part + '"]');
         if (fresh) patch(part, fresh);
@@ -214,6 +215,5 @@
       const search = document.getElementById('q');
       if (event.key === '/' && search && !event.target.closest('input, textarea, select')) { event.preventDefault(); search.focus(); }
     });
-    for (const select of document.querySelectorAll('select[data-go]')) select.addEventListener('change', () => select.form.requestSubmit());
   });
 })();

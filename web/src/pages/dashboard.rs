@@ -104,8 +104,13 @@ pub(crate) async fn show(state: web::Data<WebState>, req: HttpRequest, viewer: V
     let query = FleetQuery::parse(req.query_string())?;
     let found = fleet::list(&state, &query).await?;
     let urls = if viewer.role == Role::Admin { urls(&state, &req, &found.rows).await? } else { HashMap::new() };
+    // Seen in the tab of a browser that shows another one.
+    let title = match found.counts.down {
+        0 => "Dashboard".to_owned(),
+        down => format!("{down} down · Dashboard"),
+    };
     let page = page(&state, &query, found, urls);
-    Ok(render::page(&state, &req, StatusCode::OK, "dashboard", "Dashboard", "dashboard", Some(&viewer), &page))
+    Ok(render::page(&state, &req, StatusCode::OK, "dashboard", &title, "dashboard", Some(&viewer), &page))
 }
 
 /// The heartbeat URLs of these hosts, with their tokens.

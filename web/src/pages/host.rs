@@ -31,8 +31,10 @@ const ROWS: u32 = 20;
 /// Days of the chart of outages.
 const DAYS: i64 = 30;
 const DAY_MS: i64 = 86_400_000;
-/// Longest part of a body shown in a row; the rest is on the API.
-const BODY_CHARS: usize = 2_000;
+/// Longest part of a body shown; the rest is in the API.
+const BODY_CHARS: usize = 1_000;
+/// Longest line that stands for a body.
+const SUMMARY_CHARS: usize = 120;
 
 #[derive(Serialize)]
 struct Page {
@@ -111,7 +113,9 @@ struct Heard {
     bad: bool,
     duration: Option<String>,
     from: Option<String>,
+    summary: String,
     body: Option<String>,
+    cut: bool,
     agent: Option<String>,
 }
 
@@ -318,15 +322,18 @@ fn heard(beat: &Beat) -> Heard {
         Signal::Exit(code) => (format!("exit code {code}"), code != 0),
     };
     let kept: serde_json::Value = beat.metadata.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let text = |key: &str| kept[key].as_str().map(|text| text.chars().take(BODY_CHARS).collect::<String>());
+    let body = kept["body"].as_str().unwrap_or_default();
+    let start = |text: &str, most: usize| text.chars().take(most).collect::<String>();
     Heard {
         at: time_text::text(beat.at),
         signal,
         bad,
         duration: beat.duration_ms.map(chart::length),
         from: beat.source_ip.clone(),
-        body: text("body").filter(|body| !body.is_empty()),
-        agent: text("user_agent"),
+        summary: start(body.trim().lines().next().unwrap_or_default(), SUMMARY_CHARS),
+        body: (!body.is_empty()).then(|| start(body, BODY_CHARS)),
+        cut: body.chars().nth(BODY_CHARS).is_some(),
+        agent: kept["user_agent"].as_str().map(str::to_owned),
     }
 }
 

@@ -16,7 +16,7 @@ use domain::host::Status;
 use serde::Serialize;
 
 /// Hosts of the status page.
-const HOSTS_MAX: u32 = 200;
+const HOSTS_MAX: u32 = 100;
 /// Width of a letter in a badge, about.
 const LETTER: usize = 7;
 /// Longest name in a badge.
@@ -28,6 +28,7 @@ struct Page {
     worst: &'static str,
     sentence: &'static str,
     rows: Vec<Row>,
+    more: usize,
 }
 
 #[derive(Serialize)]
@@ -48,15 +49,16 @@ pub(crate) async fn show(state: web::Data<WebState>, req: HttpRequest) -> Result
     Params::of(req.query_string()).done()?;
     let public = switched_on(&state)?;
     let query = FleetQuery { tag: Some(public.tag.clone()), limit: HOSTS_MAX, ..FleetQuery::default() };
-    let rows: Vec<Row> =
-        fleet::list(&state, &query).await?.rows.into_iter().filter(|row| has(&row.tags, &public)).map(row).collect();
+    let found = fleet::list(&state, &query).await?;
+    let more = found.matching - found.rows.len().min(found.matching);
+    let rows: Vec<Row> = found.rows.into_iter().filter(|row| has(&row.tags, &public)).map(row).collect();
     let down = rows.iter().any(|row| row.status == "down");
     let (worst, sentence) = match (rows.is_empty(), down) {
         (true, _) => ("unknown", "Nothing is shown here yet."),
         (false, true) => ("down", "Something is down."),
         (false, false) => ("up", "Everything works."),
     };
-    let page = Page { title: public.title, worst, sentence, rows };
+    let page = Page { title: public.title, worst, sentence, rows, more };
     Ok(render::page(&state, &req, StatusCode::OK, "status", &page.title, "status", None, &page))
 }
 

@@ -285,6 +285,20 @@ async fn whoever_looks_with_a_browser_is_told_errors_in_words() {
 }
 
 #[actix_web::test]
+async fn a_long_body_is_cut_and_the_page_says_where_the_rest_is() {
+    let bed = Bed::new().await;
+    let token = bed.host("web-01").await;
+    let body = format!("first line\n{}", "\"".repeat(5_000));
+    for _ in 0..20 {
+        let beat = from(Method::POST, &format!("/heartbeat/web-01?token={token}")).set_payload(body.clone());
+        assert_eq!(bed.send(beat).await.status, StatusCode::OK);
+    }
+    let page = bed.get("/hosts/web-01").await.text;
+    assert!(page.contains("<summary dir=\"auto\">first line</summary>") && page.contains("The rest is in the API"), "{page}");
+    assert!(page.len() < 200_000, "{} bytes", page.len());
+}
+
+#[actix_web::test]
 async fn a_message_that_was_not_signed_here_is_not_shown() {
     let bed = Bed::new().await;
     let key = ("Authorization", format!("Bearer {}", bed.writer));
