@@ -239,7 +239,6 @@ mod tests {
         for (template, data) in cases {
             let html = ENGINE.render(template, &Context { admin: true, csrf: "secret", data: &data }).unwrap();
             assert!(!html.contains("<b>") && !html.contains("<ada>") && !html.contains("<taken>"), "{template}: {html}");
-            if let Some(folder) = std::env::var_os("GATE_OUT") { std::fs::write(std::path::Path::new(&folder).join(format!("{template}.html")), &html).unwrap(); }
         }
     }
 }

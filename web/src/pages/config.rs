@@ -9,10 +9,14 @@ use crate::state::WebState;
 use crate::viewer::{CheckedForm, Viewer};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
+use actors::alert::Preview;
 use actors::settings::{PRIMARY, PublicDraft, SettingsError, Source, UpstreamDraft, WebhookDraft};
 use serde::Serialize;
 use serde_json::Value;
+use std::time::Duration;
 
+/// Longest wait for the preview of messages, in milliseconds.
+const PREVIEW_WAIT_MS: u64 = 1_000;
 /// Changes on a page.
 const REVISIONS: u32 = 20;
 
@@ -23,6 +27,7 @@ struct Page {
     upstream: UpstreamView,
     upstream_every: String,
     public: Public,
+    messages: Vec<Embed>,
     addresses: Vec<Address>,
     revisions: Vec<Change>,
     older: Option<String>,
@@ -47,6 +52,21 @@ struct Public {
     tag: String,
     title: String,
     url: String,
+}
+
+/// A message as Discord would show it.
+#[derive(Serialize)]
+struct Embed {
+    state: &'static str,
+    title: String,
+    description: String,
+    fields: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    name: String,
+    value: String,
 }
 
 /// An address to copy.
@@ -106,6 +126,7 @@ async fn shown(
         upstream_every: super::host_form::written(upstream.interval_seconds),
         upstream,
         public: Public { enabled: public.enabled, tag: public.tag, title: public.title, url: format!("{base}/status") },
+        messages: messages(state).await,
         addresses: addresses(&base),
         revisions: changes.into_iter().map(|revision| change(RevisionView::of(revision))).collect(),
         older: next.map(|at| format!("/config?revisions={at}")),
@@ -124,6 +145,24 @@ fn hook(view: WebhookView) -> Hook {
         (None, None, None) => "unknown",
     };
     Hook { primary: view.name == PRIMARY, stored: view.source == Source::Database.as_str(), view, state }
+}
+
+/// The messages about an example; none when the actor that writes them has no time.
+async fn messages(state: &WebState) -> Vec<Embed> {
+    let asked = state.hub.alerts().send(Preview).timeout(Duration::from_millis(PREVIEW_WAIT_MS));
+    asked.await.map_or_else(|_| Vec::new(), |seen| vec![embed("down", &seen.opened), embed("up", &seen.recovered)])
+}
+
+fn embed(state: &'static str, body: &Value) -> Embed {
+    let embed = &body["embeds"][0];
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let line = |field: &Value| Line { name: text(&field["name"]), value: text(&field["value"]) };
+    Embed {
+        state,
+        title: text(&embed["title"]),
+        description: text(&embed["description"]),
+        fields: embed["fields"].as_array().into_iter().flatten().map(line).collect(),
+    }
 }
 
 fn addresses(base: &str) -> Vec<Address> {

@@ -200,6 +200,7 @@ async fn webhooks_are_set_tested_removed_and_undone_by_forms_and_never_shown() {
     assert!(told(&bed, &second).await.starts_with("Webhook on call is set"));
     let page = bed.get("/config").await.text;
     assert!(!page.contains("tOkEn-CaNaRy") && page.contains("https://discord.com/api/webhooks/123…/••••"), "{page}");
+    assert!(page.contains("<h3>Alert: Host Down</h3>") && page.contains("<h3>Recovered: Host Up</h3>"), "{page}");
     let tested = send(&bed, "/config/webhook/test", &[("name", "on call")]).await;
     assert_eq!(told(&bed, &tested).await, "The test message was delivered to on call.");
     let nobody = send(&bed, "/config/webhook/test", &[("name", "nobody")]).await;
