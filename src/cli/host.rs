@@ -9,8 +9,8 @@ mod rotate_token;
 mod show;
 
 use super::{CliError, Surroundings, api, print, table};
-use domain::recipe;
 use clap::Subcommand;
+use domain::recipe;
 use serde_json::Value;
 
 /// Add, list, show and change the hosts that are watched

@@ -19,7 +19,6 @@ pub mod keys;
 pub mod limits;
 mod metadata;
 pub mod openapi;
-mod page;
 mod pages;
 mod query;
 mod render;

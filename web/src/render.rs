@@ -26,7 +26,7 @@ use std::sync::LazyLock;
 const THEME_COOKIE: &str = "theme";
 
 /// Every template by its name.
-const TEMPLATES: [(&str, &str); 28] = [
+const TEMPLATES: [(&str, &str); 29] = [
     ("account", include_str!("../templates/account.hbs")),
     ("ack", include_str!("../templates/ack.hbs")),
     ("alert", include_str!("../templates/alert.hbs")),
@@ -40,6 +40,7 @@ const TEMPLATES: [(&str, &str); 28] = [
     ("dashboard", include_str!("../templates/dashboard.hbs")),
     ("deliveries", include_str!("../templates/deliveries.hbs")),
     ("errors", include_str!("../templates/errors.hbs")),
+    ("first_key", include_str!("../templates/first_key.hbs")),
     ("host", include_str!("../templates/host.hbs")),
     ("host_form", include_str!("../templates/host_form.hbs")),
     ("host_row", include_str!("../templates/host_row.hbs")),
@@ -229,12 +230,21 @@ mod tests {
         let cases = [
             ("login", serde_json::json!({"form_token": "t", "next": "/x?a=\"", "name": "<ada>", "error": "wrong"})),
             ("setup", serde_json::json!({"form_token": "t", "token": "t", "name": "", "password_min": 12, "errors": errors})),
-            ("account", serde_json::json!({"who": "ada", "password_min": 12, "errors": [], "sessions": [
-                {"agent": "<b>", "from": null, "since": at, "last_seen": at, "current": true}]})),
-            ("users", serde_json::json!({"password_min": 12, "errors": errors, "form": {"name": "x", "role": "admin"}, "users": [
-                {"id": 1, "name": "<b>", "role": "admin", "other_role": "viewer", "you": false, "created_at": at, "last_login_at": null}]})),
-            ("keys", serde_json::json!({"made": "pw_x", "errors": [], "form": {"name": "", "scope": "read"}, "keys": [
-                {"id": 1, "name": "<b>", "scope": "read", "created_at": at, "last_used_at": at, "revoked_at": null}]})),
+            (
+                "account",
+                serde_json::json!({"who": "ada", "password_min": 12, "errors": [], "sessions": [
+                {"agent": "<b>", "from": null, "since": at, "last_seen": at, "current": true}]}),
+            ),
+            (
+                "users",
+                serde_json::json!({"password_min": 12, "errors": errors, "form": {"name": "x", "role": "admin"}, "users": [
+                {"id": 1, "name": "<b>", "role": "admin", "other_role": "viewer", "you": false, "created_at": at, "last_login_at": null}]}),
+            ),
+            (
+                "keys",
+                serde_json::json!({"made": "pw_x", "errors": [], "form": {"name": "", "scope": "read"}, "keys": [
+                {"id": 1, "name": "<b>", "scope": "read", "created_at": at, "last_used_at": at, "revoked_at": null}]}),
+            ),
         ];
         for (template, data) in cases {
             let html = ENGINE.render(template, &Context { admin: true, csrf: "secret", data: &data }).unwrap();

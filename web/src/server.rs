@@ -2,9 +2,7 @@
 
 use crate::error::ApiError;
 use crate::state::WebState;
-use crate::{
-    ack, alerts, auth, headers, health, heartbeat, hosts, keys, openapi, page, pages, render, settings, setup, supervision,
-};
+use crate::{ack, alerts, auth, headers, health, heartbeat, hosts, keys, openapi, pages, render, settings, setup, supervision};
 use actix_web::dev::{HttpServiceFactory, Server};
 use actix_web::middleware::from_fn;
 use actix_web::web::ServiceConfig;
@@ -28,7 +26,6 @@ pub fn configure(cfg: &mut ServiceConfig, state: web::Data<WebState>) {
         )
         .service(resource("/setup", "GET, POST").route(web::get().to(setup::show)).route(web::post().to(setup::make)))
         .service(resource("/ack/{token}", "GET, POST").route(web::get().to(ack::show)).route(web::post().to(ack::acknowledge)))
-        .service(resource(page::STYLE_PATH, "GET, HEAD").route(web::get().to(page::style)).route(web::head().to(page::style)))
         .service(resource("/", "GET").route(web::get().to(pages::dashboard::root)))
         .service(resource("/dashboard", "GET").route(web::get().to(pages::dashboard::show)))
         .service(resource("/api/v1/dashboard", "GET").route(web::get().to(pages::dashboard::show_api)))
