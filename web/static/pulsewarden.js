@@ -7,6 +7,7 @@
 
   const MINUTE = 60, HOUR = 3600, DAY = 86400;
   const REFRESH_MS = 700;      // shortest time between two looks at the server
+  const REST = 10;             // a look that took long is followed by a rest this many times as long
   const RECHECK_MS = 60000;    // a look without any event: what is late is late without anybody saying so
   const LOST_MS = 3000;        // an interruption shorter than this is not worth a word
   const COPIED_MS = 2000;
@@ -129,7 +130,7 @@
     for (const gone of known.values()) if (!busy(gone)) gone.remove();
   }
 
-  let waiting = null, last = 0, again = false, running = false;
+  let waiting = null, last = 0, took = 0, again = false, running = false;
 
   async function refresh() {
     if (running) { again = true; return; }
@@ -145,6 +146,7 @@
         if (fresh) patch(part, fresh);
       }
     } catch { /* the stream tells when the hub is away */ } finally {
+      took = Date.now() - last;
       running = false;
       if (again) { again = false; soon(); }
     }
@@ -152,7 +154,7 @@
 
   function soon() {
     if (waiting || document.hidden) { again = again || document.hidden; return; }
-    waiting = setTimeout(() => { waiting = null; refresh(); }, Math.max(0, REFRESH_MS - (Date.now() - last)));
+    waiting = setTimeout(() => { waiting = null; refresh(); }, Math.max(0, Math.max(REFRESH_MS, REST * took) - (Date.now() - last)));
   }
 
   function listen() {

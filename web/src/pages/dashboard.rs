@@ -190,6 +190,7 @@ fn link(query: &FleetQuery, status: Option<Shown>) -> Link {
         .with("status", status.map(Shown::as_str))
         .with("sort", sort)
         .with("dir", query.descending.then_some("desc"))
+        .with("limit", (query.limit != FleetQuery::default().limit).then(|| query.limit.to_string()).as_deref())
 }
 
 fn tiles(query: &FleetQuery, counts: &FleetCounts) -> Vec<Tile> {

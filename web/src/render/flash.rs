@@ -37,8 +37,9 @@ impl Flash {
 
 /// Sends the browser to `path` with a message: a reload there does not send the form again.
 pub(crate) fn see_other(state: &WebState, path: &str, flash: Flash) -> HttpResponse {
-    let text = flash.text.chars().take(TEXT_MAX_CHARS).collect();
-    let told = serde_json::to_vec(&Flash { text, ..flash }).expect("text serialises");
+    let Flash { good, text } = flash;
+    let text = text.chars().take(TEXT_MAX_CHARS).collect();
+    let told = serde_json::to_vec(&Flash { good, text }).expect("text serialises");
     let signature = state.hub.keyring().sign(PURPOSE, &told);
     let cookie = format!(
         "{COOKIE}={}.{}; Path=/; Max-Age={LIVES_S}; HttpOnly; SameSite=Lax",
