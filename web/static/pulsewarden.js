@@ -157,6 +157,16 @@
     waiting = setTimeout(() => { waiting = null; refresh(); }, Math.max(0, Math.max(REFRESH_MS, REST * took) - (Date.now() - last)));
   }
 
+  // Whether something that happened can change this page; what says no host may.
+  function matters(event) {
+    let host = null;
+    try { host = JSON.parse(event.data).host_id ?? null; } catch { /* not about one host */ }
+    if (host === null) return true;
+    const [, first, id] = location.pathname.split('/');
+    if (first === 'hosts') return decodeURIComponent(id ?? '') === host;
+    return event.type !== 'beat' || document.querySelector('[data-key="' + CSS.escape(host) + '"]') !== null;
+  }
+
   function listen() {
     if (!document.body.hasAttribute('data-live') || !document.querySelector('[data-part]') || !window.EventSource) return;
     for (const part of document.querySelectorAll('[data-part] > [data-key]')) remember(part);
@@ -176,7 +186,9 @@
         timer ??= setTimeout(() => { lost.hidden = false; }, LOST_MS);
         if (stream.readyState === EventSource.CLOSED) setTimeout(open, LOST_MS);
       };
-      for (const kind of ['message', 'host', 'beat', 'hosts', 'alert', 'alerts', 'counts', 'changed']) stream.addEventListener(kind, soon);
+      for (const kind of ['message', 'host', 'beat', 'hosts', 'alert', 'alerts', 'counts', 'changed']) {
+        stream.addEventListener(kind, (event) => { if (matters(event)) soon(); });
+      }
     };
     open();
     setInterval(soon, RECHECK_MS);
