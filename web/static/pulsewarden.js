@@ -10,6 +10,7 @@
   const REST = 10;             // a look that took long is followed by a rest this many times as long
   const RECHECK_MS = 60000;    // a look without any event: what is late is late without anybody saying so
   const LOST_MS = 3000;        // an interruption shorter than this is not worth a word
+  const RETRY_MOST_MS = 30000; // longest wait before a stream that was refused is asked for again
   const COPIED_MS = 2000;
 
   // ---- times -------------------------------------------------------------------------------------------------------------
@@ -171,20 +172,24 @@
     if (!document.body.hasAttribute('data-live') || !document.querySelector('[data-part]') || !window.EventSource) return;
     for (const part of document.querySelectorAll('[data-part] > [data-key]')) remember(part);
     const lost = document.getElementById('lost');
-    let timer = null, stream = null;
+    let timer = null, stream = null, wait = LOST_MS;
     const open = () => {
       stream = new EventSource('/api/v1/events');
       let first = true;
       stream.onopen = () => {
         clearTimeout(timer);
         timer = null;
+        wait = LOST_MS;
         if (!lost.hidden || !first) soon();
         lost.hidden = true;
         first = false;
       };
       stream.onerror = () => {
         timer ??= setTimeout(() => { lost.hidden = false; }, LOST_MS);
-        if (stream.readyState === EventSource.CLOSED) setTimeout(open, LOST_MS);
+        if (stream.readyState === EventSource.CLOSED) {
+          setTimeout(open, wait);
+          wait = Math.min(2 * wait, RETRY_MOST_MS);
+        }
       };
       for (const kind of ['message', 'host', 'beat', 'hosts', 'alert', 'alerts', 'counts', 'changed']) {
         stream.addEventListener(kind, (event) => { if (matters(event)) soon(); });
@@ -226,8 +231,6 @@
     document.addEventListener('keydown', (event) => {
       const menu = document.querySelector('details.menu[open]');
       if (event.key === 'Escape' && menu) { menu.open = false; menu.querySelector('summary').focus(); }
-      const search = document.getElementById('q');
-      if (event.key === '/' && search && !event.target.closest('input, textarea, select')) { event.preventDefault(); search.focus(); }
     });
   });
 })();
