@@ -82,6 +82,8 @@ CREATE UNIQUE INDEX alerts_open ON alerts (ifnull(host_id, 0), alert_type, CASE 
     WHERE resolved_at IS NULL;
 CREATE INDEX alerts_by_host ON alerts (host_id, id);
 CREATE INDEX alerts_open_newest ON alerts (id) WHERE resolved_at IS NULL;
+-- What pages compute uptime from, without touching the incidents and events themselves.
+CREATE INDEX alerts_outages ON alerts (host_id, created_at, resolved_at) WHERE alert_type = 'missing_heartbeat';
 
 -- Where notices go. Row 1 is the primary webhook, whose URL may also come from the environment or the file.
 CREATE TABLE channels (
@@ -145,6 +147,7 @@ CREATE TABLE events (
     detail TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX events_by_host ON events (host_id, id);
+CREATE INDEX events_pauses ON events (host_id, at, kind) WHERE kind IN ('paused', 'resumed');
 
 CREATE TABLE log_analyses (
     id INTEGER PRIMARY KEY,

@@ -11,7 +11,6 @@ mod logging;
 mod openapi;
 mod ping;
 mod print;
-mod recipe;
 mod serve;
 mod table;
 

@@ -12,6 +12,7 @@ mod examples;
 mod letter;
 mod pace;
 mod plan;
+mod preview;
 mod room;
 mod rows;
 mod status;
@@ -22,6 +23,7 @@ mod trial;
 mod webhook;
 
 pub use direct::StoreRefuses;
+pub use preview::{Preview, Previewed};
 pub use status::{ChannelStatus, Status};
 pub use trial::{SendTest, TestDone};
 

@@ -64,12 +64,28 @@ impl Bench {
         watch.silenced_until = record.silenced_until;
         watch.last_seen = record.last_seen.map(|(_, steady)| steady);
         watch.run_started = record.run.as_ref().map(|(_, steady, _)| *steady);
+        self.replay_absences(&mut watch);
+        watch
+    }
+
+    /// The judge of a host as memory knows it: for pages, which ask no actor and no store.
+    pub(crate) fn watch_now(&self, entry: &HostEntry) -> Watch {
+        let mut watch = Watch::new(entry.frequency_s, entry.grace_s, entry.schedule.clone(), entry.judged_from);
+        watch.status = entry.pulse.status();
+        watch.paused = entry.paused;
+        watch.silenced_until = entry.silenced_until;
+        watch.last_seen = entry.pulse.last_seen();
+        watch.run_started = entry.pulse.run_started();
+        self.replay_absences(&mut watch);
+        watch
+    }
+
+    fn replay_absences(&self, watch: &mut Watch) {
         let life = watch.last_seen.map_or(watch.judged_from, |seen| seen.max(watch.judged_from));
         let now = self.clock.now();
         for (from, to) in self.deaf.read().unwrap_or_else(PoisonError::into_inner).iter().filter(|w| w.1 > life) {
             watch.on_deaf((*from).max(life), *to, now);
         }
-        watch
     }
 }
 
@@ -218,7 +234,12 @@ impl HostActor {
         }
         self.catch_up();
         let now = self.bench.clock.now();
-        match self.watch.evaluate(now) {
+        let verdict = self.watch.evaluate(now);
+        self.entry.pulse.set_due(match verdict {
+            Verdict::Waiting { deadline } | Verdict::Overdue { deadline, .. } => Some(deadline),
+            Verdict::Paused | Verdict::Down | Verdict::NeverDue => None,
+        });
+        match verdict {
             Verdict::Overdue { .. } if !self.bench.is_listening(now) => self.wake_in(DRAIN_MS as u64 / 4, ctx),
             Verdict::Overdue { deadline, reason } => self.judge(now, deadline, reason, ctx),
             Verdict::Waiting { .. } => match self.watch.wake_at(now) {

@@ -3,7 +3,7 @@
 use crate::db::DbError;
 use crate::host::{Bench, DRAIN_MS, Deaf, Edited, HostActor, Nudge};
 use crate::incident::not_monitored;
-use crate::roster::{HostEntry, Pulse, Roster};
+use crate::roster::{HostEntry, Pulse, Roster, search_text};
 use crate::supervision::{Addr, Child, ChildId, ChildSpec, Context, Supervisor};
 use actix::prelude::*;
 use domain::incident::AlertType;
@@ -108,6 +108,9 @@ impl HostsActor {
 fn entry(record: HostRecord, revision: u64, pulse: Arc<Pulse>, actor: OnceLock<Addr<HostActor>>) -> HostEntry {
     HostEntry {
         row: record.row,
+        text: search_text(&record.spec),
+        silenced_until: record.silenced_until,
+        judged_from: record.judged_from,
         host_id: record.spec.host_id,
         name: record.spec.name.into(),
         token_hash: record.token_hash,

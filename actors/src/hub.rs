@@ -22,7 +22,7 @@ use actix::prelude::*;
 use domain::field::FieldError;
 use domain::host::{HostDraft, HostId, HostSpec, Status};
 use domain::time::{Now, Wall};
-use domain::watch::Explanation;
+use domain::watch::{Explanation, Verdict};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -380,6 +380,15 @@ impl Hub {
             said.text = format!("down since {since}: {}; its next success brings it up", host.status_reason);
         }
         Ok(said)
+    }
+
+    /// When somebody is told if nothing more is heard of this host; none while it is paused, down or never due.
+    pub fn next_alert(&self, entry: &HostEntry) -> Option<Wall> {
+        let now = self.now();
+        match self.0.bench.watch_now(entry).evaluate(now) {
+            Verdict::Waiting { deadline } | Verdict::Overdue { deadline, .. } => Some(now.wall_at(deadline)),
+            Verdict::Paused | Verdict::Down | Verdict::NeverDue => None,
+        }
     }
 
     /// Says that somebody knows of an incident.

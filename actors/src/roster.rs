@@ -1,10 +1,18 @@
 //! Who is watched: every host by its public id, with the one cell that says when it was last alive.
 
+mod order;
+mod text;
+
+pub use order::ByName;
+pub(crate) use text::search_text;
+pub use text::{NAME_ENDS, TAG_ENDS};
+
 use crate::host::HostActor;
 use crate::supervision::Addr;
 use domain::host::{HostId, Severity, Status};
 use domain::schedule::Schedule;
 use domain::time::{Now, Steady, Wall};
+use order::Order;
 use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
@@ -21,6 +29,7 @@ pub struct Pulse {
     life_steady: AtomicI64,
     run_started: AtomicI64,
     last_beat: AtomicI64,
+    due: AtomicI64,
     status: AtomicU8,
     unwritten: AtomicBool,
 }
@@ -33,6 +42,7 @@ impl Pulse {
             life_steady: AtomicI64::new(seen.map_or(NEVER, |s| s.1.0)),
             run_started: AtomicI64::new(run_started.map_or(NEVER, |s| s.0)),
             last_beat: AtomicI64::new(last_beat.unwrap_or(0)),
+            due: AtomicI64::new(NEVER),
             status: AtomicU8::new(status as u8),
             unwritten: AtomicBool::new(false),
         }
@@ -74,6 +84,16 @@ impl Pulse {
         Some(self.last_beat.load(Ordering::Acquire)).filter(|id| *id > 0)
     }
 
+    /// The deadline the host's actor last computed: in force until something is heard. None when it is never due.
+    pub fn due(&self) -> Option<Steady> {
+        some(self.due.load(Ordering::Relaxed)).map(Steady)
+    }
+
+    /// Said by the host's actor whenever it looks.
+    pub(crate) fn set_due(&self, due: Option<Steady>) {
+        self.due.store(due.map_or(NEVER, |at| at.0), Ordering::Relaxed);
+    }
+
     // The rest is for the writer alone (db.rs): it follows the transaction, and is undone with it.
     pub(crate) fn set_status(&self, status: Status) {
         self.status.store(status as u8, Ordering::Release);
@@ -109,6 +129,9 @@ pub struct HostEntry {
     pub host_id: HostId,
     /// Name for people.
     pub name: Box<str>,
+    /// What pages search and sort by: name, id, tags and description in lower case, each ended by [`NAME_ENDS`], the tags
+    /// each between two [`TAG_ENDS`].
+    pub text: Box<str>,
     /// SHA-256 of the token.
     pub token_hash: [u8; 32],
     /// Longest expected time between heartbeats, in seconds.
@@ -121,6 +144,10 @@ pub struct HostEntry {
     pub severity: Severity,
     /// Whether the user has paused it.
     pub paused: bool,
+    /// Until when nobody is told.
+    pub silenced_until: Option<Wall>,
+    /// Creation or last resume: what a host never seen is judged from.
+    pub judged_from: Steady,
     /// Which of its host's commits made this entry: an older one never replaces a newer.
     pub revision: u64,
     /// The newest sign of life.
@@ -161,6 +188,7 @@ impl Borrow<str> for ById {
 #[derive(Default)]
 pub struct Roster {
     hosts: RwLock<HashSet<ById>>,
+    order: Order,
 }
 
 impl Roster {
@@ -171,12 +199,25 @@ impl Roster {
 
     /// Puts `entry` in, in the place of an older one with the same id.
     pub fn put(&self, entry: Arc<HostEntry>) {
-        self.hosts.write().unwrap_or_else(PoisonError::into_inner).replace(ById(entry));
+        let mut hosts = self.hosts.write().unwrap_or_else(PoisonError::into_inner);
+        let old = hosts.replace(ById(entry.clone()));
+        self.order.note(old.as_ref().map(|h| &h.0), Some(&entry));
     }
 
     /// Takes the host with this id out.
     pub fn remove(&self, host_id: &str) -> Option<Arc<HostEntry>> {
-        self.hosts.write().unwrap_or_else(PoisonError::into_inner).take(host_id).map(|h| h.0)
+        let mut hosts = self.hosts.write().unwrap_or_else(PoisonError::into_inner);
+        let old = hosts.take(host_id)?.0;
+        self.order.note(Some(&old), None);
+        Some(old)
+    }
+
+    /// Every host by name, for pages: the same snapshot for all who look until a host is added, changed or removed.
+    pub fn by_name(&self) -> ByName {
+        self.order.look(|| {
+            let hosts = self.hosts.read().unwrap_or_else(PoisonError::into_inner);
+            hosts.iter().map(|h| h.0.clone()).collect()
+        })
     }
 
     /// How many hosts there are.

@@ -9,6 +9,7 @@ pub mod injection;
 pub mod notice;
 pub mod policy;
 pub mod prompt;
+pub mod recipe;
 pub mod restart;
 pub mod rules;
 pub mod schedule;

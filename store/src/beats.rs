@@ -206,6 +206,39 @@ pub fn page(conn: &Connection, host: i64, from: Option<i64>, limit: u32) -> Resu
     Ok(page)
 }
 
+/// A heartbeat without what it said besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// `heartbeats.id`.
+    pub id: i64,
+    /// When it was heard.
+    pub at: Wall,
+    /// What it said.
+    pub signal: Signal,
+    /// How long the run took that it ended.
+    pub duration_ms: Option<i64>,
+}
+
+/// At most `most` of a host's heartbeats from beat `from` backwards, the newest first, without their bodies.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn trail(conn: &Connection, host: i64, from: Option<i64>, most: usize) -> Result<Vec<Trace>> {
+    let sql = "SELECT timestamp, signal, duration_ms, previous_id FROM heartbeats WHERE id = ?1 AND host_id = ?2";
+    let mut query = conn.prepare_cached(sql)?;
+    let (mut trail, mut next) = (Vec::with_capacity(most.min(64)), from);
+    while let Some(id) = next.filter(|_| trail.len() < most) {
+        let found = query.query_row([id, host], |row| {
+            let (at, signal) = (Wall(row.get(0)?), Signal::from_code(row.get(1)?));
+            Ok((Trace { id, at, signal, duration_ms: row.get(2)? }, row.get::<_, Option<i64>>(3)?))
+        });
+        let Some((trace, previous)) = found.optional()? else { break };
+        trail.push(trace);
+        next = previous.filter(|previous| *previous < id); // as in `page`
+    }
+    Ok(trail)
+}
+
 fn beat(row: &Row<'_>) -> rusqlite::Result<Beat> {
     Ok(Beat {
         id: row.get(0)?,
@@ -250,6 +283,9 @@ mod tests {
         assert_eq!(read(Some(other[4]), 2), BeatPage::default());
         assert_eq!(read(None, 2), BeatPage::default());
         assert_eq!(first.beats[0].source_ip.as_deref(), Some("::1"));
+        let trail = |from, most| store.reader.read(|conn| trail(conn, 1, from, most)).unwrap();
+        assert_eq!(trail(Some(mine[4]), 2).iter().map(|t| t.id).collect::<Vec<_>>(), [mine[4], mine[3]]);
+        assert_eq!((trail(Some(mine[4]), 99).len(), trail(Some(other[4]), 9).len(), trail(None, 9).len()), (5, 0, 0));
     }
 
     #[test]

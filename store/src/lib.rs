@@ -23,6 +23,7 @@ mod sample;
 pub mod seal;
 pub mod settings;
 pub mod temporary;
+pub mod uptime;
 pub mod verdicts;
 pub mod writer;
 

@@ -1,4 +1,4 @@
-//! What is shown: the HTTP API, one file a noun.
+//! What is shown: the HTTP API and the pages, one file a noun.
 //!
 //! Heartbeats come first and on a path of their own, without middleware; everything else passes the headers, the limits and,
 //! below `/api/v1`, the key check, which no route can forget.
@@ -8,6 +8,7 @@ pub mod alerts;
 pub mod auth;
 mod body;
 pub mod error;
+pub mod fleet;
 #[doc(hidden)]
 pub mod fuzz;
 mod headers;
@@ -18,13 +19,15 @@ pub mod keys;
 pub mod limits;
 mod metadata;
 pub mod openapi;
-mod page;
+mod pages;
 mod query;
+mod render;
 mod server;
 pub mod settings;
 pub mod setup;
 mod source;
 pub mod state;
+pub mod story;
 pub mod supervision;
 #[cfg(test)]
 mod testing;
@@ -32,6 +35,7 @@ mod testing;
 mod tests;
 mod time_text;
 mod unread;
+pub mod viewer;
 
 pub use limits::WebLimits;
 pub use openapi::openapi_json;

@@ -2,13 +2,14 @@
 
 use crate::body::Form;
 use crate::error::ApiError;
-use crate::page::{escape, page};
+use crate::render;
 use crate::state::WebState;
 use crate::{query, source};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actors::db::DbError;
 use domain::time::Wall;
+use serde::Serialize;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use store::keys::{self, Scope};
@@ -19,6 +20,16 @@ use store::{Connection, StoreError, Transaction, settings};
 const DONE: &str = "setup_done";
 /// Name of the first key.
 const FIRST_KEY: &str = "first key";
+
+#[derive(Serialize)]
+struct Page {
+    heading: &'static str,
+    paragraphs: Vec<&'static str>,
+    /// For the form that makes the key.
+    token: Option<String>,
+    key: Option<String>,
+    curl: Option<String>,
+}
 
 /// The one-time link; its token lives in memory only, so each start without a first key has a new one.
 pub struct SetupLink {
@@ -64,16 +75,11 @@ impl SetupLink {
         (status = 410, content_type = "text/html", body = String, description = "The first key was made already")))]
 pub(crate) async fn show(state: web::Data<WebState>, req: HttpRequest) -> HttpResponse {
     let token = query::pairs(req.query_string()).find(|(name, _)| name == "token").map(|(_, value)| value.into_owned());
-    if let Some(worthless) = worthless(&state, token.as_deref().unwrap_or_default()) {
+    if let Some(worthless) = worthless(&state, &req, token.as_deref().unwrap_or_default()) {
         return worthless;
     }
-    let body = format!(
-        "<p>This makes the first management key and shows it once. After that this link is worth nothing.</p>\
-         <form method=\"post\" action=\"/setup\"><input type=\"hidden\" name=\"token\" value=\"{}\">\
-         <button type=\"submit\">Make the first key</button></form>",
-        escape(token.as_deref().unwrap_or_default())
-    );
-    page(StatusCode::OK, "Set up this hub", &body)
+    let text = "This makes the first management key and shows it once. After that this link is worth nothing.";
+    page(&state, &req, StatusCode::OK, &Page { token, ..Page::of("Set up this hub", text) })
 }
 
 /// Makes the first key and shows it.
@@ -86,7 +92,7 @@ pub(crate) async fn show(state: web::Data<WebState>, req: HttpRequest) -> HttpRe
         (status = 404, content_type = "text/html", body = String, description = "The token is not right"),
         (status = 410, content_type = "text/html", body = String, description = "The first key was made already")))]
 pub(crate) async fn make(state: web::Data<WebState>, req: HttpRequest, form: Form) -> Result<HttpResponse, ApiError> {
-    if let Some(worthless) = worthless(&state, form.get("token").unwrap_or_default()) {
+    if let Some(worthless) = worthless(&state, &req, form.get("token").unwrap_or_default()) {
         return Ok(worthless);
     }
     let now = state.hub.now();
@@ -94,11 +100,12 @@ pub(crate) async fn make(state: web::Data<WebState>, req: HttpRequest, form: For
         Ok(Some(key)) => {
             state.setup.done.store(true, Ordering::Release);
             log::info!("the first management key was made through the set-up link, which is worth nothing now");
-            Ok(page(StatusCode::OK, "Your first management key", &told(&key, &source::base_url(&req, &state))))
+            let told = Page::told(key, &source::base_url(&req, &state));
+            Ok(page(&state, &req, StatusCode::OK, &told))
         }
         Ok(None) => {
             state.setup.done.store(true, Ordering::Release);
-            Ok(gone())
+            Ok(gone(&state, &req))
         }
         Err(e) => Err(unsure(&state, e)),
     }
@@ -124,25 +131,34 @@ fn unsure(state: &WebState, e: DbError) -> ApiError {
     e.into()
 }
 
-fn worthless(state: &WebState, token: &str) -> Option<HttpResponse> {
+fn worthless(state: &WebState, req: &HttpRequest, token: &str) -> Option<HttpResponse> {
     if !state.setup.fits(token) {
-        let body = "<p>Copy the whole link from the terminal or the log of the hub. Each start of the hub tells a new one.</p>";
-        return Some(page(StatusCode::NOT_FOUND, "This link is not valid", body));
+        let text = "Copy the whole link from the terminal or the log of the hub. Each start of the hub tells a new one.";
+        return Some(page(state, req, StatusCode::NOT_FOUND, &Page::of("This link is not valid", text)));
     }
-    state.setup.is_done().then(gone)
+    state.setup.is_done().then(|| gone(state, req))
 }
 
-fn gone() -> HttpResponse {
-    let body = "<p>The first management key was made already. Whoever has it can make more.</p>";
-    page(StatusCode::GONE, "This link was used", body)
+fn gone(state: &WebState, req: &HttpRequest) -> HttpResponse {
+    let text = "The first management key was made already. Whoever has it can make more.";
+    page(state, req, StatusCode::GONE, &Page::of("This link was used", text))
 }
 
-fn told(key: &str, base: &str) -> String {
-    let (key, base) = (escape(key), escape(base));
-    format!(
-        "<p>Keep it in a safe place: it is shown this once only.</p><pre>{key}</pre>\
-         <p>Add your first host with it:</p>\
-         <pre>curl -X POST {base}/api/v1/hosts \\\n  -H 'Authorization: Bearer {key}' \\\n  -H 'Content-Type: application/json' \\\n  \
-         -d '{{\"name\":\"web-01\",\"expected_frequency_seconds\":\"5m\"}}'</pre>"
-    )
+fn page(state: &WebState, req: &HttpRequest, status: StatusCode, page: &Page) -> HttpResponse {
+    render::page(state, req, status, "first_key", page.heading, "setup", None, page)
+}
+
+impl Page {
+    fn of(heading: &'static str, text: &'static str) -> Page {
+        Page { heading, paragraphs: vec![text], token: None, key: None, curl: None }
+    }
+
+    fn told(key: String, base: &str) -> Page {
+        let curl = format!(
+            "curl -X POST {base}/api/v1/hosts -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \
+             -d '{{\"name\":\"web-01\",\"expected_frequency_seconds\":\"5m\"}}'"
+        );
+        let text = "Keep it in a safe place: it is shown this once only.";
+        Page { key: Some(key), curl: Some(curl), ..Page::of("Your first management key", text) }
+    }
 }

@@ -1,5 +1,6 @@
 //! Who may do what: every documented route by every identity, and what every answer has on it.
 
+use super::page_routes::PAGES;
 use crate::openapi_json;
 use crate::testing::{Bed, ENV_KEY, from};
 use actix_web::http::{Method, StatusCode};
@@ -58,8 +59,14 @@ const ROUTES: [(&str, &str, Need); 44] = [
 const ACK_POST: (&str, &str, Need) = ("post", "/ack/{token}", Need::Link);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Need {
+pub(super) enum Need {
     Nothing,
+    /// It only points to another address.
+    Elsewhere,
+    /// It is not there until somebody switches it on.
+    Switched,
+    /// A form: nobody sends one without its secret.
+    Form,
     /// A management key of any scope is worth nothing here.
     HostToken,
     /// A signed link; no key helps.
@@ -75,7 +82,7 @@ fn documented() -> Vec<(String, String)> {
 }
 
 fn rows() -> Vec<(&'static str, &'static str, Need)> {
-    ROUTES.into_iter().chain([ACK_POST]).collect()
+    ROUTES.into_iter().chain([ACK_POST]).chain(PAGES).collect()
 }
 
 /// What the key check alone decides; past it a route may answer whatever its input deserves.
@@ -84,8 +91,10 @@ fn expected(need: Need, who: &str, status: StatusCode) -> bool {
     match (need, who) {
         (Need::Nothing, _) => status == StatusCode::OK,
         (Need::HostToken, _) => status == StatusCode::UNAUTHORIZED,
-        (Need::Link, _) => status == StatusCode::NOT_FOUND,
+        (Need::Link | Need::Switched, _) => status == StatusCode::NOT_FOUND,
+        (Need::Elsewhere, _) => status == StatusCode::SEE_OTHER,
         (_, "nobody" | "wrong") => status == StatusCode::UNAUTHORIZED,
+        (Need::Form, _) => status == StatusCode::FORBIDDEN,
         (Need::Write, "reader") => status == StatusCode::FORBIDDEN,
         _ => passed,
     }

@@ -12,7 +12,7 @@ fn press(bed: &Bed) -> actix_web::test::TestRequest {
 }
 
 fn key_in(html: &str) -> String {
-    html.split("<pre>").nth(1).and_then(|rest| rest.split("</pre>").next()).unwrap().to_owned()
+    html.split("<code>").nth(1).and_then(|rest| rest.split("</code>").next()).unwrap().to_owned()
 }
 
 #[actix_web::test]
@@ -20,7 +20,7 @@ async fn looking_makes_nothing_and_pressing_makes_a_key_that_works() {
     let bed = Bed::new().await;
     for _ in 0..2 {
         let shown = bed.send(from(Method::GET, &bed.setup_path)).await;
-        assert!(shown.status == StatusCode::OK && shown.text.contains("<button"));
+        assert!(shown.status == StatusCode::OK && shown.text.contains("Make the first key</button>"));
     }
     let made = bed.send(press(&bed)).await;
     assert_eq!(made.status, StatusCode::OK, "{}", made.text);
