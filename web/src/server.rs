@@ -26,6 +26,23 @@ pub fn configure(cfg: &mut ServiceConfig, state: web::Data<WebState>) {
         )
         .service(resource("/setup", "GET, POST").route(web::get().to(setup::show)).route(web::post().to(setup::make)))
         .service(resource("/ack/{token}", "GET, POST").route(web::get().to(ack::show)).route(web::post().to(ack::acknowledge)))
+        .service(
+            resource("/login", "GET, POST")
+                .route(web::get().to(pages::sign_in::show))
+                .route(web::post().to(pages::sign_in::enter)),
+        )
+        .service(resource("/logout", "POST").route(web::post().to(pages::sign_in::leave)))
+        .service(resource("/account", "GET").route(web::get().to(pages::account::show)))
+        .service(resource("/account/password", "POST").route(web::post().to(pages::account::set_password)))
+        .service(resource("/account/sessions/end", "POST").route(web::post().to(pages::account::end_others)))
+        .service(
+            resource("/users", "GET, POST").route(web::get().to(pages::users::show)).route(web::post().to(pages::users::add)),
+        )
+        .service(resource("/users/{id}/role", "POST").route(web::post().to(pages::users::set_role)))
+        .service(resource("/users/{id}/password", "POST").route(web::post().to(pages::users::set_password)))
+        .service(resource("/users/{id}/remove", "POST").route(web::post().to(pages::users::remove)))
+        .service(resource("/keys", "GET, POST").route(web::get().to(pages::keys::show)).route(web::post().to(pages::keys::make)))
+        .service(resource("/keys/{id}/revoke", "POST").route(web::post().to(pages::keys::revoke)))
         .service(resource("/", "GET").route(web::get().to(pages::dashboard::root)))
         .service(resource("/dashboard", "GET").route(web::get().to(pages::dashboard::show)))
         .service(resource("/api/v1/dashboard", "GET").route(web::get().to(pages::dashboard::show_api)))

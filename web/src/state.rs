@@ -1,11 +1,13 @@
 //! What every handler shares: the hub, who may do what, and how addresses are told.
 
 use crate::auth::Gatekeeper;
+use crate::auth::guesses::Guesses;
 use crate::limits::WebLimits;
 use crate::setup::SetupLink;
 use actors::hub::Hub;
 use domain::schedule::BusinessHours;
 use ipnet::IpNet;
+use std::sync::Mutex;
 
 /// What the web is made of.
 pub struct WebParts {
@@ -40,6 +42,8 @@ pub struct WebState {
     /// Bounds.
     pub limits: WebLimits,
     pub(crate) gatekeeper: Gatekeeper,
+    /// Wrong passwords.
+    pub(crate) sign_ins: Mutex<Guesses>,
 }
 
 impl WebState {
@@ -48,6 +52,6 @@ impl WebState {
         let WebParts { hub, business, public_url, trusted_proxies, setup, api_key_from_env, limits } = parts;
         let gatekeeper = Gatekeeper::new(&hub, api_key_from_env.as_deref());
         let public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
-        WebState { hub, business, public_url, trusted_proxies, setup, limits, gatekeeper }
+        WebState { hub, business, public_url, trusted_proxies, setup, limits, gatekeeper, sign_ins: Mutex::default() }
     }
 }

@@ -10,5 +10,6 @@ mod page_routes;
 mod page_snapshots;
 mod setting_flow;
 mod setup_flow;
+mod sign_in_flow;
 mod socket;
 mod supervision_flow;
