@@ -8,6 +8,7 @@ pub mod alerts;
 pub mod auth;
 mod body;
 pub mod error;
+mod events;
 pub mod fleet;
 #[doc(hidden)]
 pub mod fuzz;

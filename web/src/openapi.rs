@@ -2,7 +2,7 @@
 
 use crate::error::{ErrorBody, ErrorDetail, FieldFault};
 use crate::heartbeat::HeartbeatAnswer;
-use crate::{ack, alerts, health, hosts, keys, pages, settings, setup, supervision};
+use crate::{ack, alerts, events, health, hosts, keys, pages, settings, setup, supervision};
 use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use std::sync::LazyLock;
@@ -19,6 +19,7 @@ use utoipa::{Modify, OpenApi};
         hosts::list, hosts::create, hosts::get, hosts::update, hosts::remove, hosts::pause, hosts::resume, hosts::rotate_token,
         hosts::heartbeats, hosts::events, hosts::explain,
         alerts::list, alerts::get, alerts::acknowledge, alerts::silence,
+        events::show,
         keys::list, keys::create, keys::revoke,
         settings::get_webhook, settings::set_webhook, settings::test_webhook, settings::get_upstream, settings::set_upstream,
         settings::all, settings::revisions, settings::undo,

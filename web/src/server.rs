@@ -2,7 +2,9 @@
 
 use crate::error::ApiError;
 use crate::state::WebState;
-use crate::{ack, alerts, auth, headers, health, heartbeat, hosts, keys, openapi, pages, render, settings, setup, supervision};
+use crate::{
+    ack, alerts, auth, events, headers, health, heartbeat, hosts, keys, openapi, pages, render, settings, setup, supervision,
+};
 use actix_web::dev::{HttpServiceFactory, Server};
 use actix_web::middleware::from_fn;
 use actix_web::web::ServiceConfig;
@@ -129,6 +131,7 @@ fn management() -> impl HttpServiceFactory {
         .service(resource("/settings/revisions", "GET").route(web::get().to(settings::revisions)))
         .service(resource("/settings/revisions/{id}/undo", "POST").route(web::post().to(settings::undo)))
         .service(resource("/supervision", "GET").route(web::get().to(supervision::show)))
+        .service(resource("/events", "GET").route(web::get().to(events::show)))
         .default_service(web::to(nothing))
 }
 
