@@ -38,6 +38,7 @@ mod testing;
 mod tests;
 mod time_text;
 mod unread;
+pub mod users;
 pub mod viewer;
 
 pub use limits::WebLimits;

@@ -2,7 +2,7 @@
 
 use crate::error::{ErrorBody, ErrorDetail, FieldFault};
 use crate::heartbeat::HeartbeatAnswer;
-use crate::{ack, alerts, events, health, hosts, keys, pages, settings, setup, supervision};
+use crate::{ack, alerts, events, health, hosts, keys, pages, settings, setup, supervision, users};
 use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use std::sync::LazyLock;
@@ -20,6 +20,7 @@ use utoipa::{Modify, OpenApi};
         hosts::heartbeats, hosts::events, hosts::explain,
         alerts::list, alerts::get, alerts::acknowledge, alerts::silence,
         events::show,
+        users::list, users::create, users::update, users::remove,
         keys::list, keys::create, keys::revoke,
         settings::get_webhook, settings::set_webhook, settings::test_webhook, settings::get_upstream, settings::set_upstream,
         settings::all, settings::revisions, settings::undo,

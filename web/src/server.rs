@@ -4,6 +4,7 @@ use crate::error::ApiError;
 use crate::state::WebState;
 use crate::{
     ack, alerts, auth, events, headers, health, heartbeat, hosts, keys, openapi, pages, render, settings, setup, supervision,
+    users,
 };
 use actix_web::dev::{HttpServiceFactory, Server};
 use actix_web::middleware::from_fn;
@@ -114,6 +115,10 @@ fn management() -> impl HttpServiceFactory {
         .service(resource("/alerts/{id}", "GET").route(web::get().to(alerts::get)))
         .service(resource("/alerts/{id}/acknowledge", "POST").route(web::post().to(alerts::acknowledge)))
         .service(resource("/alerts/{id}/silence", "POST").route(web::post().to(alerts::silence)))
+        .service(resource("/users", "GET, POST").route(web::get().to(users::list)).route(web::post().to(users::create)))
+        .service(
+            resource("/users/{id}", "PATCH, DELETE").route(web::patch().to(users::update)).route(web::delete().to(users::remove)),
+        )
         .service(resource("/keys", "GET, POST").route(web::get().to(keys::list)).route(web::post().to(keys::create)))
         .service(resource("/keys/{id}", "DELETE").route(web::delete().to(keys::revoke)))
         .service(

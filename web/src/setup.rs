@@ -2,9 +2,9 @@
 
 use crate::body::{self, Form};
 use crate::error::ApiError;
-use crate::pages::users::NAME_MAX_CHARS;
 use crate::render::{self, FormError};
 use crate::state::WebState;
+use crate::users::NAME_MAX_CHARS;
 use crate::{passwords, query, sessions};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{LOCATION, SET_COOKIE};

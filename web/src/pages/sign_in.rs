@@ -44,7 +44,7 @@ pub(crate) async fn show(state: web::Data<WebState>, req: HttpRequest) -> Result
     if sessions::current(&state, &req).await?.is_some() {
         return Ok(HttpResponse::SeeOther().insert_header((LOCATION, next)).finish());
     }
-    Ok(page(&state, &req, StatusCode::OK, Page { form_token: "", next, name: String::new(), error: None }))
+    Ok(page(&state, &req, StatusCode::OK, &Page { form_token: "", next, name: String::new(), error: None }))
 }
 
 /// Signs in.
@@ -63,7 +63,7 @@ pub(crate) async fn enter(state: web::Data<WebState>, req: HttpRequest, form: Fo
     let name = form.get("name").unwrap_or_default().trim().to_owned();
     let next = local(form.get("next").unwrap_or_default());
     let again = |status, error: String| {
-        page(&state, &req, status, Page { form_token: "", next: next.clone(), name: name.clone(), error: Some(error) })
+        page(&state, &req, status, &Page { form_token: "", next: next.clone(), name: name.clone(), error: Some(error) })
     };
     let guessers = [source::ip(&req, &state.trusted_proxies).into(), Guesser::Account(hash_token(&name.to_lowercase()))];
     if let Some(wait_s) = blocked(&state, &guessers) {
@@ -104,8 +104,8 @@ pub(crate) async fn leave(state: web::Data<WebState>, req: HttpRequest, own: Own
     Ok(response)
 }
 
-fn page(state: &WebState, req: &HttpRequest, status: StatusCode, page: Page) -> HttpResponse {
-    render::page(state, req, status, "login", "Sign in", "login", None, &page)
+fn page(state: &WebState, req: &HttpRequest, status: StatusCode, page: &Page) -> HttpResponse {
+    render::page(state, req, status, "login", "Sign in", "login", None, page)
 }
 
 fn blocked(state: &WebState, guessers: &[Guesser]) -> Option<u32> {

@@ -1,12 +1,12 @@
 //! Who may sign in: added, given a role or another password, removed; admins only.
 
-use crate::body;
 use crate::error::{ApiError, named};
 use crate::keys::number;
 use crate::passwords;
 use crate::render::{self, Flash, FormError, see_other};
 use crate::state::WebState;
 use crate::time_text;
+use crate::users::added;
 use crate::viewer::{CheckedForm, Role, Viewer};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -14,12 +14,6 @@ use actors::db::DbError;
 use domain::field::FieldError;
 use serde::Serialize;
 use store::users::{self, User};
-use store::{StoreError, Transaction};
-
-/// Longest name.
-pub(crate) const NAME_MAX_CHARS: usize = 64;
-/// Most users.
-const USERS_MOST: usize = 1_000;
 
 #[derive(Serialize)]
 struct Page {
@@ -103,31 +97,12 @@ pub(crate) async fn add(state: web::Data<WebState>, req: HttpRequest, sent: Chec
     let field = |name| sent.form.get(name).unwrap_or_default().trim().to_owned();
     let form = Fields { name: field("name"), role: field("role") };
     let password = sent.form.get("password").unwrap_or_default();
-    let wrong = match added(&state, &form.name, &form.role, password).await {
-        Ok(name) => {
-            log::info!("users: {name} was added by {}", sent.viewer.who);
-            return Ok(see_other(&state, "/users", Flash::good(format!("{name} may sign in now."))));
-        }
+    let wrong = match added(&state, &sent.viewer.who, &form.name, &form.role, password).await {
+        Ok(_) => return Ok(see_other(&state, "/users", Flash::good(format!("{} may sign in now.", form.name)))),
         Err(e) if e.fields().is_empty() => return Err(e),
         Err(e) => FormError::of(e.fields()),
     };
     shown(&state, &req, &sent.viewer, StatusCode::UNPROCESSABLE_ENTITY, form, wrong).await
-}
-
-async fn added(state: &WebState, name: &str, role: &str, password: &str) -> Result<String, ApiError> {
-    let name = body::plain_text("name", name, NAME_MAX_CHARS)?;
-    let role: Role = role.parse().map_err(|e: FieldError| ApiError::from(e))?;
-    let password = passwords::chosen(password, password)?;
-    let (hash, now, wanted) = (passwords::hash(password).await?, state.hub.now().wall, name.clone());
-    let add = move |tx: &Transaction<'_>| {
-        if users::list(tx)?.len() >= USERS_MOST {
-            let message = format!("there are {USERS_MOST} users already");
-            return Err(StoreError::Refused { field: "name".into(), message });
-        }
-        users::create(tx, &wanted, &hash, role, now)
-    };
-    state.hub.db().write("add user", add).await?;
-    Ok(name)
 }
 
 /// Gives a user another role.

@@ -22,7 +22,11 @@ const IDENTITIES: [&str; 10] = [
 ];
 
 /// What a route is open to: its method and path as documented, and the least it needs.
-const ROUTES: [(&str, &str, Need); 45] = [
+const ROUTES: [(&str, &str, Need); 49] = [
+    ("get", "/api/v1/users", Need::AdminRead),
+    ("post", "/api/v1/users", Need::Write),
+    ("patch", "/api/v1/users/{id}", Need::Write),
+    ("delete", "/api/v1/users/{id}", Need::Write),
     ("get", "/api/v1/events", Need::Read),
     ("get", "/api/v1/heartbeat/{host_id}", Need::HostToken),
     ("post", "/api/v1/heartbeat/{host_id}", Need::HostToken),
@@ -93,6 +97,8 @@ pub(super) enum Need {
     /// A signed link; no key helps.
     Link,
     Read,
+    /// Told only to those who may change it.
+    AdminRead,
     Write,
 }
 
@@ -118,7 +124,7 @@ fn expected(method: &str, need: Need, who: &str, status: StatusCode) -> bool {
         (Need::Door, _) => passed,
         (Need::Page | Need::AdminPage, "nobody") => status == StatusCode::SEE_OTHER,
         (_, "nobody" | "wrong") => status == StatusCode::UNAUTHORIZED,
-        (Need::AdminPage, "reader" | "viewer") => status == StatusCode::FORBIDDEN,
+        (Need::AdminPage | Need::AdminRead, "reader" | "viewer") => status == StatusCode::FORBIDDEN,
         (Need::OwnForm, "viewer" | "admin") | (Need::Form, "admin") => passed,
         (Need::Form | Need::OwnForm, _) => status == StatusCode::FORBIDDEN,
         (Need::Write, "reader" | "viewer" | "admin without proof" | "admin led by another site") => {

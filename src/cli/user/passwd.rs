@@ -1,0 +1,21 @@
+//! `user passwd`: another password for somebody, who is signed out everywhere.
+
+use super::{OneUser, password};
+use crate::cli::{CliError, Surroundings, api, print};
+use awc::http::Method;
+use serde_json::json;
+
+/// Set another password, read from standard input; ends the user's sessions
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    user: OneUser,
+}
+
+pub(super) fn run(args: &Args, here: &Surroundings) -> Result<(), CliError> {
+    let path = args.user.path(here)?;
+    let body = json!({"password": password()?});
+    api::ask(&args.user.hub, here, Method::PATCH, &path, Some(&body))?;
+    print::line(format_args!("{} has another password and is signed out everywhere", args.user.name));
+    Ok(())
+}
