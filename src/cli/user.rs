@@ -15,8 +15,10 @@ use std::io::BufRead;
 /// Add, list and change the people who may sign in
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The password is read from standard input, one line:
-  pulsewarden user passwd ada < password.txt
+Examples:
+  pulsewarden user list
+  pulsewarden user passwd ada < password.txt   the password is one line of standard input
+  pulsewarden user role bob viewer
 
 Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no such user, 4 hub not reachable,
 78 wrong configuration")]

@@ -175,8 +175,8 @@
     let timer = null, stream = null, wait = LOST_MS;
     const open = () => {
       const rows = [...document.querySelectorAll('tr[data-key]')].map((row) => row.dataset.key);
-      const [, first, id] = location.pathname.split('/');
-      const hosts = first === 'hosts' && id ? [decodeURIComponent(id)] : rows.filter((key) => /^[A-Za-z0-9]/.test(key)).slice(0, 100);
+      const [, place, id] = location.pathname.split('/');
+      const hosts = place === 'hosts' && id ? [decodeURIComponent(id)] : rows.filter((key) => /^[A-Za-z0-9]/.test(key)).slice(0, 100);
       stream = new EventSource('/api/v1/events?hosts=' + encodeURIComponent(hosts.join(',')));
       let first = true;
       stream.onopen = () => {
