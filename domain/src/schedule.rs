@@ -4,7 +4,7 @@ mod business;
 mod config;
 mod open;
 mod windows;
-mod zone;
+pub(crate) mod zone;
 
 pub use business::BusinessHours;
 pub use open::{OpenWindows, Window};

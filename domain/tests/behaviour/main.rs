@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail as loudly as tests")]
 
 mod brute;
+mod crontab;
 mod duration;
 mod finding;
 mod injection;
