@@ -90,7 +90,7 @@ pub(super) fn cron(config: Option<&Value>) -> Result<CronSchedule, Errors> {
     let crontab = match line.map(Crontab::parse) {
         Some(Ok(crontab)) => Some(crontab),
         Some(Err(wrong)) => {
-            errors.extend(wrong.into_iter().map(in_line));
+            errors.push(in_line(wrong));
             None
         }
         None => {
@@ -105,10 +105,10 @@ pub(super) fn cron(config: Option<&Value>) -> Result<CronSchedule, Errors> {
     }
 }
 
-/// An error of a crontab line as one of the JSON that holds it: the line's own fields are no paths.
-fn in_line(error: FieldError) -> FieldError {
-    let message = if error.field.is_empty() { error.message } else { error.to_string() };
-    FieldError::new("cron", message)
+/// The errors of a crontab line as one of the JSON that holds it: the line's own fields are no paths.
+fn in_line(errors: Errors) -> FieldError {
+    let told = |e: FieldError| if e.field.is_empty() { e.message } else { e.to_string() };
+    FieldError::new("cron", errors.into_iter().map(told).collect::<Vec<_>>().join("; "))
 }
 
 fn spans_in(value: &Value, errors: &mut Errors) -> Vec<Span> {

@@ -206,8 +206,7 @@ fn errors_of_a_cron_schedule_are_told_at_once_with_their_path() {
         errors(&json!({"cron": "61 25 * * *", "timezone": "Berlin", "windows": []})),
         [
             "schedule_config.windows: is not known here; known are cron, timezone",
-            "schedule_config.cron: minute: 61 is out of range, must be from 0 to 59",
-            "schedule_config.cron: hour: 25 is out of range, must be from 0 to 23",
+            "schedule_config.cron: minute: 61 is out of range, must be from 0 to 59; hour: 25 is out of range, must be from 0 to 23",
             "schedule_config.timezone: must be an IANA time zone, did you mean Europe/Berlin?",
         ]
     );
