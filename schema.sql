@@ -12,8 +12,8 @@ CREATE TABLE hosts (
     token BLOB NOT NULL,                         -- sealed, so that the page can show the URL again
     token_hash BLOB NOT NULL,                    -- SHA-256 of the token: what a caller is checked against
     expected_frequency_seconds INTEGER NOT NULL CHECK (expected_frequency_seconds BETWEEN 1 AND 31622400),
-    schedule_type TEXT NOT NULL DEFAULT 'always',
-    schedule_config TEXT,
+    schedule_type TEXT NOT NULL DEFAULT 'always', -- always, business_hours, custom, cron
+    schedule_config TEXT,                        -- JSON: windows, or {"cron", "timezone"}
     grace_period_seconds INTEGER NOT NULL DEFAULT 60 CHECK (grace_period_seconds BETWEEN 0 AND 2592000),
     last_seen INTEGER,                           -- written behind: heartbeats after alive.beat_mark are newer
     last_seen_steady INTEGER,
