@@ -215,12 +215,12 @@ impl AlertActor {
 
     /// A new room; the pace is the known one unless the channel was changed.
     fn furnish(&mut self, channel: Channel) -> Room {
-        let fresh = || (channel.clone(), SharedPace::default());
-        let known = self.paces.entry(channel.id).or_insert_with(fresh);
+        let known = self.paces.entry(channel.id).or_insert_with(|| (channel.clone(), SharedPace::default()));
         if known.0 != channel {
-            *known = fresh();
+            *known = (channel.clone(), SharedPace::default());
         }
-        Room::new(channel.clone(), known.1.clone())
+        let pace = known.1.clone();
+        Room::new(channel, pace)
     }
 
     /// Nothing is due in this room any more.
