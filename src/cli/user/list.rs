@@ -5,6 +5,12 @@ use awc::http::Method;
 
 /// List who may sign in
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  pulsewarden user list --json
+
+Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no such user, 4 hub not reachable,
+78 wrong configuration")]
 pub(super) struct Args {
     /// Answer as JSON
     #[arg(long)]

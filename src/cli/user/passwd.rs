@@ -7,6 +7,12 @@ use serde_json::json;
 
 /// Set another password, read from standard input; ends the user's sessions
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  pulsewarden user passwd ada < password.txt
+
+Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no such user, 4 hub not reachable,
+78 wrong configuration")]
 pub(super) struct Args {
     #[command(flatten)]
     user: OneUser,

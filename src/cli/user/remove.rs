@@ -6,6 +6,12 @@ use awc::http::Method;
 
 /// Remove a user and end his sessions
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  pulsewarden user remove bob
+
+Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no such user, 4 hub not reachable,
+78 wrong configuration")]
 pub(super) struct Args {
     #[command(flatten)]
     user: OneUser,

@@ -7,6 +7,12 @@ use serde_json::json;
 
 /// Make somebody admin or viewer
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  pulsewarden user role bob admin
+
+Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no such user, 4 hub not reachable,
+78 wrong configuration")]
 pub(super) struct Args {
     #[command(flatten)]
     user: OneUser,
