@@ -76,7 +76,8 @@ impl Standing {
 }
 
 /// The steady instant up to which this host is in time. Exact for hosts that are always expected; for one with windows that was
-/// heard since its actor looked last, no later than the exact one: its windows would have to be walked, for every host.
+/// heard since its actor looked last, no later than the exact one: its windows would have to be walked, for every host. A cron host that was heard
+/// since counts by its frequency, its longest distance: that may be later than the exact one, until its actor looks.
 fn due(entry: &HostEntry, status: Status) -> Option<i64> {
     if entry.paused || status == Status::Down {
         return None;
