@@ -14,5 +14,6 @@ pub mod restart;
 pub mod rules;
 pub mod schedule;
 pub mod signal;
+pub mod template;
 pub mod time;
 pub mod watch;
