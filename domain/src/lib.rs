@@ -10,6 +10,7 @@ pub mod notice;
 pub mod policy;
 pub mod prompt;
 pub mod recipe;
+pub mod redact;
 pub mod restart;
 pub mod rules;
 pub mod schedule;

@@ -11,6 +11,7 @@ mod log_data;
 mod log_rules;
 mod loghub;
 mod prompt;
+mod redact;
 mod rule;
 mod schedule;
 mod template;
