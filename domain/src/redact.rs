@@ -48,6 +48,15 @@ impl Hit {
     }
 }
 
+impl Hit {
+    /// Whether blanks or brackets stand on both sides of it.
+    fn is_apart(&self, text: &str) -> bool {
+        let before = text.as_bytes()[..self.start].last();
+        let after = text.as_bytes().get(self.end);
+        before.is_none_or(|b| b" ([<\"',;=".contains(b)) && after.is_none_or(|b| b" )]>\"',;:".contains(b))
+    }
+}
+
 impl What {
     /// The word it is counted under.
     fn word(self) -> &'static str {
@@ -105,8 +114,10 @@ impl Redactor {
             if hits.iter().any(|hit| matches!(hit.what, What::Secret(_))) {
                 hits.retain(|hit| matches!(hit.what, What::Secret(_)));
             }
-            // An address's pseudonym shows nothing that was not there before, where no word is that could promise something.
-            let is_settled = !has_words && hits.iter().all(|hit| matches!(hit.what, What::Address(_)));
+            // An address's pseudonym shows nothing that was not there before, where no word is that could promise something,
+            // and where nothing it touches could be read together with it.
+            let stands_alone = |hit: &Hit| matches!(hit.what, What::Address(_)) && (!has_words || hit.is_apart(&text));
+            let is_settled = hits.iter().all(stands_alone);
             let replaced = self.replaced(&text, &mut hits);
             self.hits = hits;
             text = Cow::Owned(replaced);

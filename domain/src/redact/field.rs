@@ -86,6 +86,14 @@ pub(super) fn value(text: &str, at: usize) -> Option<Hit> {
 /// Where the value after the name in `start..end` begins, and whether the sign between them was one of assignment.
 fn after_sign(text: &str, start: usize, end: usize) -> Option<(usize, bool)> {
     let rest = &text[end..];
+    // Most words are followed by other words: nothing to look at.
+    let first = *rest.as_bytes().first()?;
+    let second = *rest.as_bytes().get(1)?;
+    let may_assign =
+        matches!(first, b'=' | b':' | b'"' | b'\'' | b'\\' | b']' | b'%') || (first == b' ' && !second.is_ascii_alphabetic());
+    if !may_assign && !text[start..].starts_with('-') && !text[..start].ends_with('-') {
+        return None;
+    }
     let unquoted = rest.trim_start_matches(['"', '\'', '\\', ']']);
     let spaced = unquoted.trim_start_matches(' ');
     let blanks = unquoted.len() - spaced.len();

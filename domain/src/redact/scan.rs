@@ -94,13 +94,14 @@ pub(super) fn find(text: &str, pem: &mut Pem, secrets: Option<&Secrets>, hits: &
     let mut has_words = false;
     // Where the secret found last ends: what is inside goes with it.
     let mut done = hits.first().map_or(0, |hit| if hit.start == 0 { hit.end } else { 0 });
+    let mut barren = Barren::default();
     for found in WORDS.finder.find_iter(text) {
         has_words = true;
         if found.end() <= done {
             continue;
         }
         let judge = WORDS.judges[found.pattern().as_usize()];
-        if let Some(hit) = judged(judge, text, found.start(), found.end(), pem) {
+        if let Some(hit) = judged(judge, text, found.start(), found.end(), pem, &mut barren) {
             done = hit.end;
             hits.push(hit);
         }
@@ -112,24 +113,49 @@ pub(super) fn find(text: &str, pem: &mut Pem, secrets: Option<&Secrets>, hits: &
     has_words
 }
 
-fn judged(judge: Judge, text: &str, start: usize, end: usize, pem: &mut Pem) -> Option<Hit> {
+/// Up to where a stretch was read in vain, so that a line made of beginnings is not read once for each.
+#[derive(Default)]
+struct Barren {
+    digit: usize,
+    jwt: usize,
+    url: usize,
+}
+
+fn judged(judge: Judge, text: &str, start: usize, end: usize, pem: &mut Pem, barren: &mut Barren) -> Option<Hit> {
     let bytes = text.as_bytes();
     let secret = |(start, end): (usize, usize), label| Hit::secret(start, end, label);
     match judge {
         Judge::Format(index) => {
             let format = &FORMATS[index];
-            let token = format.end(bytes, start).map(|end| Hit::secret(start, end, format.label));
-            // `key-` may also be part of a name.
-            token.or_else(|| format.prefix.starts_with("key").then(|| field::value(text, start)).flatten())
+            if format.needs_digit() && start < barren.digit {
+                return None;
+            }
+            match format.end(bytes, start) {
+                Ok(end) => Some(Hit::secret(start, end, format.label)),
+                // `key-` may also be part of a name.
+                Err(_) if format.prefix == "key-" => field::value(text, start),
+                Err(until) => {
+                    barren.digit = barren.digit.max(until);
+                    None
+                }
+            }
         }
         Judge::Name => field::value(text, start),
-        Judge::Userinfo => url::userinfo(text, end),
+        Judge::Userinfo if start < barren.url => None,
+        Judge::Userinfo => url::userinfo(text, end, &mut barren.url),
         Judge::Pem => pem.begin(text, start),
         Judge::PuttyKey => {
             pem.announce();
             None
         }
-        Judge::Jwt => token::jwt(bytes, start).map(|end| Hit::secret(start, end, "jwt")),
+        Judge::Jwt if start < barren.jwt => None,
+        Judge::Jwt => match token::jwt(bytes, start) {
+            Ok(end) => Some(Hit::secret(start, end, "jwt")),
+            Err(until) => {
+                barren.jwt = until;
+                None
+            }
+        },
         Judge::Telegram => token::telegram(bytes, start).map(|place| secret(place, "telegram")),
         Judge::DiscordWebhook => token::webhook(bytes, end).map(|place| secret(place, "discord-webhook")),
         Judge::Crypt => token::crypt(bytes, start).map(|end| Hit::secret(start, end, "password-hash")),

@@ -152,36 +152,51 @@ pub(super) const FORMATS: &[Format] = &[
 ];
 
 impl Format {
-    /// The token of this format whose prefix starts at `start`: its end.
-    pub(super) fn end(&self, bytes: &[u8], start: usize) -> Option<usize> {
+    /// The token of this format whose prefix starts at `start`: its end. Without one, up to where there is none of any
+    /// format that needs a digit: a run that was read once is not read again for each prefix in it.
+    pub(super) fn end(&self, bytes: &[u8], start: usize) -> Result<usize, usize> {
         let after = start + self.prefix.len();
         let is_inside_word = start > 0 && (bytes[start - 1].is_ascii_alphanumeric() || bytes[start - 1] == b'_');
         let is_host = self.prefix.contains('/');
-        if (is_inside_word && !is_host) || bytes.get(start..after)? != self.prefix.as_bytes() {
-            return None;
+        if (is_inside_word && !is_host) || bytes.get(start..after) != Some(self.prefix.as_bytes()) {
+            return Err(start);
         }
         let run = bytes[after..].iter().take_while(|b| self.alphabet.has(**b)).count();
         // A sentence's full stop is no part of it.
         let trimmed = bytes[after..after + run].iter().rev().take_while(|b| matches!(b, b'.' | b':')).count();
-        let has_digit = bytes[after..after + run].iter().any(u8::is_ascii_digit);
-        (run - trimmed >= self.min_bytes && (has_digit || !self.needs_digit)).then_some(after + run - trimmed)
+        let has_digit = !self.needs_digit || bytes[after..after + run].iter().any(u8::is_ascii_digit);
+        match run - trimmed >= self.min_bytes && has_digit {
+            true => Ok(after + run - trimmed),
+            false if has_digit => Err(start),
+            false => Err(after + run),
+        }
+    }
+
+    /// Whether a digit must be in it.
+    pub(super) fn needs_digit(&self) -> bool {
+        self.needs_digit
     }
 }
 
 /// A JSON web token, or any two base64url parts of which the first is JSON, at `start`: `eyJ….….…`.
-pub(super) fn jwt(bytes: &[u8], start: usize) -> Option<usize> {
+///
+/// Without one, up to where none can begin.
+pub(super) fn jwt(bytes: &[u8], start: usize) -> Result<usize, usize> {
     let part = |from: usize| bytes[from..].iter().take_while(|b| Alphabet::Name.has(**b)).count();
-    if start > 0 && bytes[start - 1].is_ascii_alphanumeric() {
-        return None;
+    if (start > 0 && bytes[start - 1].is_ascii_alphanumeric()) || bytes[start..start + 3] != *b"eyJ" {
+        return Err(start);
     }
     let first = part(start);
     let mut end = start + first;
-    let mut parts = 1;
-    while parts < 5 && bytes.get(end) == Some(&b'.') && (part(end + 1) > 0 || parts > 1) {
-        end += 1 + part(end + 1);
-        parts += 1;
+    if first < 12 || bytes.get(end) != Some(&b'.') || part(end + 1) == 0 {
+        return Err(end);
     }
-    (first >= 12 && parts >= 2 && bytes[start..start + 3] == *b"eyJ").then_some(end)
+    for _ in 1..5 {
+        if bytes.get(end) == Some(&b'.') {
+            end += 1 + part(end + 1);
+        }
+    }
+    Ok(end)
 }
 
 /// A bot's token around `:AA` at `colon`: its number before, 33 or more signs after.

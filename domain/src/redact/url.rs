@@ -5,10 +5,23 @@ use super::{Hit, is_placeholder};
 /// A name without a password from this length on is a token, as in `https://TOKEN@host`.
 const MIN_TOKEN_BYTES: usize = 20;
 
-/// The secret in the authority that begins after `://` at `from`.
-pub(super) fn userinfo(text: &str, from: usize) -> Option<Hit> {
-    let run = text[from..].bytes().take_while(|b| !matches!(b, b' ' | b'\t' | b'"' | b'\'' | b'`')).count();
-    let run = &text[from..from + run];
+/// Bytes of a URL in which the `@` before its host is looked for.
+const MAX_LOOK_BYTES: usize = 2_048;
+
+/// The secret in the authority that begins after `://` at `from`. Without any `@`, none up to `barren`.
+pub(super) fn userinfo(text: &str, from: usize, barren: &mut usize) -> Option<Hit> {
+    let is_inside = |b: &u8| !matches!(b, b' ' | b'\t' | b'"' | b'\'' | b'`');
+    let length = text.as_bytes()[from..].iter().take(MAX_LOOK_BYTES).take_while(|b| is_inside(b)).count();
+    let mut end = from + length;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let run = &text[from..end];
+    if !run.contains('@') {
+        // The last bytes may belong to one that goes on behind.
+        *barren = if length < MAX_LOOK_BYTES { end } else { from + MAX_LOOK_BYTES / 2 };
+        return None;
+    }
     let authority = &run[..run.find(['/', '?', '#']).unwrap_or(run.len())];
     let at = behind_the_password(run, authority)?;
     let info = &run[..at];
