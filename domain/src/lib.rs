@@ -11,6 +11,7 @@ pub mod policy;
 pub mod prompt;
 pub mod recipe;
 pub mod redact;
+pub mod reduce;
 pub mod restart;
 pub mod rules;
 pub mod schedule;

@@ -39,7 +39,7 @@ pub fn clean(line: &[u8]) -> Cleaned<'_> {
     let text = if is_cut { String::from_utf8_lossy(cut(line)) } else { String::from_utf8_lossy(line) };
     let is_lossy = matches!(text, Cow::Owned(_));
     let mut cleaned = Cleaned { text, is_lossy, is_cut, had_control: false, had_hidden: false };
-    if cleaned.text.bytes().any(|b| b < b' ' || b >= 0x7f) {
+    if cleaned.text.bytes().any(|b| !(b' '..0x7f).contains(&b)) {
         rewrite(&mut cleaned);
     }
     cleaned

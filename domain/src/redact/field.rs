@@ -262,7 +262,7 @@ fn unquoted(rest: &str, is_in_query: bool) -> usize {
 fn is_secret(value: &str) -> bool {
     let is_masked = value.bytes().all(|b| matches!(b, b'*' | b'x' | b'X' | b'.' | b'-' | b'?'));
     let is_word = |word: &&str| word.eq_ignore_ascii_case(value.trim_end_matches([':', ',', '.', ';', '!']));
-    !(value.is_empty() || is_masked || is_placeholder(value) || NO_SECRETS.iter().any(|word| is_word(&word)))
+    !(value.is_empty() || is_masked || is_placeholder(value) || NO_SECRETS.iter().any(is_word))
 }
 
 /// What an `Authorization` header proves with; its scheme stays.

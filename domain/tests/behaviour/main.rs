@@ -12,6 +12,7 @@ mod log_rules;
 mod loghub;
 mod prompt;
 mod redact;
+mod reduce;
 mod rule;
 mod schedule;
 mod template;
