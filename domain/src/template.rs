@@ -262,9 +262,10 @@ impl Miner {
     /// Forgets one template that is not `spared`: one that is not established; else, when those hold more than their share,
     /// the one longest without a line, roughly: a hand goes round and takes a credit at each look.
     fn forget_one(&mut self, spared: TemplateId) {
-        loop {
+        for step in 0_usize.. {
             self.hand = if self.hand + 1 < self.families.len() { self.hand + 1 } else { 0 };
-            let may_take_all = self.established > MAX_ESTABLISHED;
+            // Two rounds in vain: all that is left is established.
+            let may_take_all = self.established > MAX_ESTABLISHED || step > 2 * self.families.len();
             let Some(family) = self.families[self.hand].as_mut() else { continue };
             let mut victim = None;
             for (at, template) in family.templates.iter_mut().enumerate().filter(|(_, t)| t.id != spared) {

@@ -5,9 +5,11 @@
 mod brute;
 mod duration;
 mod finding;
+mod hostile_lines;
 mod injection;
 mod laws;
 mod log_data;
+mod log_lines;
 mod log_rules;
 mod loghub;
 mod prompt;

@@ -1,5 +1,6 @@
 //! Reduction: a budget is kept, what is rare survives, and what is missing is said.
 
+use crate::log_lines::{ordinary, rare};
 use crate::loghub;
 use domain::reduce::{MAX_KEPT_LINE_BYTES, Reduced, Reducer, Why, tokens};
 use domain::rules::line;
@@ -8,60 +9,12 @@ use domain::time::Wall;
 use proptest::prelude::*;
 
 const HOUR: i64 = 3_600_000;
-const PROGRAMS: [&str; 10] = ["sshd", "cron", "nginx", "kernel", "postfix", "dhcpd", "named", "smartd", "docker", "backup"];
-const VERBS: [&str; 20] = [
-    "opened",
-    "closed",
-    "started",
-    "stopped",
-    "accepted",
-    "refused",
-    "queued",
-    "delivered",
-    "renewed",
-    "expired",
-    "mounted",
-    "synced",
-    "checked",
-    "rotated",
-    "resolved",
-    "cached",
-    "linked",
-    "paused",
-    "resumed",
-    "cleaned",
-];
-
 fn reduced<'a>(miner: &mut Miner, lines: impl Iterator<Item = &'a str>, now: Wall, budget: usize) -> Reduced {
     let mut reducer = Reducer::new(miner);
     for text in lines {
         reducer.push(text, line::parse(text, 1_715_700_000).message, now);
     }
     reducer.finish(now, budget)
-}
-
-/// Ordinary lines of 200 kinds, of which only numbers and addresses differ.
-fn ordinary(count: usize) -> Vec<String> {
-    let mut state = 7_u64;
-    let mut random = |below: usize| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(state >> 33).unwrap() % below
-    };
-    let line = |_| {
-        let (program, verb) = (PROGRAMS[random(10)], VERBS[random(20)]);
-        let (job, host, ms) = (random(100_000), random(250), random(9_000));
-        format!("May 14 12:00:51 web {program}[{job}]: {program}-{verb} item {job} from 10.0.0.{host} after {ms} ms")
-    };
-    (0..count).map(line).collect()
-}
-
-/// Lines that come once in the whole log, no two alike.
-fn rare(count: usize) -> Vec<String> {
-    let word = |n: usize| format!("{}{}", VERBS[n % 20], PROGRAMS[n / 20 % 10]);
-    let text = |n| {
-        format!("May 14 13:00:00 web app[7]: {} of the {} has {} its way to {}", word(n), word(n + 31), word(n + 77), word(n * 3))
-    };
-    (0..count).map(text).collect()
 }
 
 /// Must-show 4 of the log analysis: a million lines, 20,000 tokens, nothing rare lost.

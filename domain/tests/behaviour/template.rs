@@ -1,5 +1,6 @@
 //! Templates: which lines are one, in how much memory, and what is new, rare or a jump.
 
+use crate::log_lines::flood;
 use crate::loghub;
 use domain::rules::line;
 use domain::template::{Change, MAX_FAMILIES_PER_OUTLINE, MAX_TEMPLATES, Miner, Standing};
@@ -132,20 +133,6 @@ proptest! {
     }
 }
 
-/// The n-th line of a flood in which no line is like another: words and their number change.
-fn flood(n: u64) -> String {
-    let mut state = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x1234_5678;
-    let mut text = String::new();
-    for _ in 0..3 + n % 11 {
-        for _ in 0..6 {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            text.push(char::from(b'a' + u8::try_from((state >> 33) % 26).unwrap()));
-        }
-        text.push(' ');
-    }
-    text
-}
-
 /// Feeds `lines` of the flood and says how large the stored state became.
 fn flooded(miner: &mut Miner, lines: u64) -> usize {
     for n in 0..lines {
@@ -163,6 +150,20 @@ fn a_flood_of_distinct_lines_fills_the_memory_once_and_pushes_out_nothing_establ
     assert!(second < first * 3 / 2, "{first} bytes, then {second}");
     assert!(miner.forgotten() > 10_000);
     assert!(!miner.observe("session opened for user ben", Wall(0)).is_first);
+}
+
+#[test]
+fn more_established_templates_than_there_is_room_for_push_out_the_ones_not_seen_for_longest() {
+    let mut miner = Miner::default();
+    let kind = |n: usize| format!("{} was seen", flood(u64::try_from(n).unwrap()));
+    for n in 0..3 * MAX_TEMPLATES {
+        see(&mut miner, 5, &kind(n), Wall(0));
+        see(&mut miner, 1, "the line that always comes", Wall(0));
+        assert!(miner.len() <= MAX_TEMPLATES);
+    }
+    assert!(!miner.observe("the line that always comes", Wall(0)).is_first);
+    assert!(miner.observe(&kind(0), Wall(0)).is_first);
+    assert!(!miner.observe(&kind(3 * MAX_TEMPLATES - 1), Wall(0)).is_first);
 }
 
 #[test]
