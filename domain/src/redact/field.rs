@@ -5,6 +5,8 @@ use super::{Hit, is_placeholder};
 
 /// Longest name that is looked at, in bytes.
 const MAX_NAME_BYTES: usize = 64;
+/// Blanks between a name and its sign, in columns that were lined up.
+const MAX_BLANKS: usize = 32;
 /// Words that stand where a secret would and are none.
 const NO_SECRETS: [&str; 35] = [
     "yes",
@@ -97,8 +99,10 @@ fn after_sign(text: &str, start: usize, end: usize) -> Option<(usize, bool)> {
     let unquoted = rest.trim_start_matches(['"', '\'', '\\', ']']);
     let spaced = unquoted.trim_start_matches(' ');
     let blanks = unquoted.len() - spaced.len();
-    let sign = ["=>", ":=", "==", "=", ":", "%3D", "%3d"].into_iter().find(|sign| spaced.starts_with(sign));
-    if let Some(sign) = sign.filter(|_| blanks <= 3 && !spaced.starts_with("::") && !spaced.starts_with("://")) {
+    let sign = ["=>", ":=", "==", "=", "::", ":", "%3D", "%3d"].into_iter().find(|sign| spaced.starts_with(sign));
+    // `token::Kind` is code, `https://` an address.
+    let is_path = spaced.starts_with("://") || (sign == Some("::") && !spaced[2..].starts_with([' ', '\'', '"']));
+    if let Some(sign) = sign.filter(|_| blanks <= MAX_BLANKS && !is_path) {
         let after = &spaced[sign.len()..];
         let value = after.trim_start_matches(' ');
         // `password= user=anna`: nothing was assigned.

@@ -19,6 +19,7 @@ enum Judge {
     PuttyKey,
     Jwt,
     Telegram,
+    Mailchimp,
     DiscordWebhook,
     Crypt,
     Bearer,
@@ -48,12 +49,13 @@ const NAMES: [&str; 17] = [
     "auth",
 ];
 
-const OTHERS: [(&str, Judge); 19] = [
+const OTHERS: [(&str, Judge); 20] = [
     ("://", Judge::Userinfo),
     ("-----begin", Judge::Pem),
     ("private-lines:", Judge::PuttyKey),
     ("eyj", Judge::Jwt),
     (":aa", Judge::Telegram),
+    ("-us", Judge::Mailchimp),
     ("/api/webhooks/", Judge::DiscordWebhook),
     ("$1$", Judge::Crypt),
     ("$5$", Judge::Crypt),
@@ -157,6 +159,7 @@ fn judged(judge: Judge, text: &str, start: usize, end: usize, pem: &mut Pem, bar
             }
         },
         Judge::Telegram => token::telegram(bytes, start).map(|place| secret(place, "telegram")),
+        Judge::Mailchimp => token::mailchimp(bytes, start).map(|place| secret(place, "mailchimp")),
         Judge::DiscordWebhook => token::webhook(bytes, end).map(|place| secret(place, "discord-webhook")),
         Judge::Crypt => token::crypt(bytes, start).map(|end| Hit::secret(start, end, "password-hash")),
         Judge::Bearer => field::bearer(text, end).or_else(|| field::value(text, start)),
@@ -169,6 +172,7 @@ fn judged(judge: Judge, text: &str, start: usize, end: usize, pem: &mut Pem, bar
 const DIGIT: u8 = 1;
 const COLON: u8 = 2;
 const AT: u8 = 3;
+const DOT: u8 = 4;
 
 static SIGNS: [u8; 256] = {
     let mut table = [0; 256];
@@ -179,10 +183,11 @@ static SIGNS: [u8; 256] = {
     }
     table[b':' as usize] = COLON;
     table[b'@' as usize] = AT;
+    table[b'.' as usize] = DOT;
     table
 };
 
-/// Addresses, e-mail addresses and card numbers: all have a digit, a colon or an `@` to start from.
+/// Addresses, e-mail addresses, card numbers and bots' tokens: all have a digit, a colon, a full stop or an `@` to start from.
 fn signs(text: &str, hits: &mut Vec<Hit>) {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -193,7 +198,8 @@ fn signs(text: &str, hits: &mut Vec<Hit>) {
         let found = match SIGNS[usize::from(bytes[at])] {
             _ if at < done => None,
             DIGIT => number(text, at),
-            COLON => address::v6(text, at).map(|(address, start, end)| Hit { start, end, what: What::Address(address) }),
+            COLON => colon(text, at),
+            DOT => token::discord_bot(bytes, at).map(|(start, end)| Hit::secret(start, end, "discord-bot")),
             _ => personal::email(text, at).map(|(start, end)| Hit { start, end, what: What::Email }),
         };
         if let Some(hit) = found {
@@ -203,6 +209,13 @@ fn signs(text: &str, hits: &mut Vec<Hit>) {
         let is_digit = bytes[at].is_ascii_digit();
         at += if is_digit { bytes[at..].iter().take_while(|b| b.is_ascii_digit()).count() } else { 1 };
     }
+}
+
+/// The address or bot's token around the colon at `at`.
+fn colon(text: &str, at: usize) -> Option<Hit> {
+    let address = address::v6(text, at).map(|(address, start, end)| Hit { start, end, what: What::Address(address) });
+    let token = || token::telegram_exactly(text.as_bytes(), at).map(|(start, end)| Hit::secret(start, end, "telegram"));
+    address.or_else(token)
 }
 
 /// The address or card number that begins with the digit at `at`, which is the first of its run.

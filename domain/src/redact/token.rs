@@ -51,6 +51,13 @@ pub(super) const FORMATS: &[Format] = &[
     alnum("ASIA", "aws", 16),
     alnum("ABIA", "aws", 16),
     alnum("ACCA", "aws", 16),
+    alnum("AGPA", "aws", 16),
+    alnum("AIDA", "aws", 16),
+    alnum("AROA", "aws", 16),
+    alnum("AIPA", "aws", 16),
+    alnum("ANPA", "aws", 16),
+    alnum("ANVA", "aws", 16),
+    alnum("A3T", "aws", 17),
     name("ghp_", "github", 30),
     name("gho_", "github", 30),
     name("ghu_", "github", 30),
@@ -67,11 +74,13 @@ pub(super) const FORMATS: &[Format] = &[
     name("glagent-", "gitlab", 20),
     name("glimt-", "gitlab", 20),
     name("gloas-", "gitlab", 20),
+    name("GR1348941", "gitlab", 20),
     name("xoxb-", "slack", 10),
     name("xoxp-", "slack", 10),
     name("xoxa-", "slack", 10),
     name("xoxr-", "slack", 10),
     name("xoxs-", "slack", 10),
+    name("xoxo-", "slack", 10),
     name("xoxc-", "slack", 10),
     name("xoxd-", "slack", 10),
     wide("xoxe.", "slack", 10),
@@ -130,7 +139,7 @@ pub(super) const FORMATS: &[Format] = &[
     alnum("sntryu_", "sentry", 40),
     alnum("sbp_", "supabase", 32),
     alnum("sb_secret_", "supabase", 16),
-    alnum("AKCp", "artifactory", 40),
+    mixed("AKC", "artifactory", 20),
     alnum("pul-", "pulumi", 32),
     name("HRKU-", "heroku", 30),
     alnum("nvapi-", "nvidia", 32),
@@ -139,6 +148,7 @@ pub(super) const FORMATS: &[Format] = &[
     alnum("r8_", "replicate", 30),
     name("fly1_", "fly", 30),
     wide("FlyV1 ", "fly", 30),
+    mixed("SK", "twilio", 32),
     wide("EZAK", "easypost", 40),
     name("FLWSECK", "flutterwave", 20),
     name("key-", "mailgun", 32),
@@ -204,6 +214,29 @@ pub(super) fn telegram(bytes: &[u8], colon: usize) -> Option<(usize, usize)> {
     let digits = bytes[..colon].iter().rev().take_while(|b| b.is_ascii_digit()).count();
     let run = bytes[colon + 1..].iter().take_while(|b| Alphabet::Name.has(**b)).count();
     ((6..=12).contains(&digits) && run >= 30).then_some((colon - digits, colon + 1 + run))
+}
+
+/// The same where the second part begins otherwise: then its length must be right, for many things are a number and a colon.
+pub(super) fn telegram_exactly(bytes: &[u8], colon: usize) -> Option<(usize, usize)> {
+    let (start, end) = telegram(bytes, colon)?;
+    ((8..=10).contains(&(colon - start)) && end - colon == 36).then_some((start, end))
+}
+
+/// A Discord bot's token around its first full stop at `dot`: its number in base64, six signs, and the proof.
+pub(super) fn discord_bot(bytes: &[u8], dot: usize) -> Option<(usize, usize)> {
+    (bytes.get(dot + 7) == Some(&b'.')).then_some(())?;
+    let start = dot - bytes[..dot].iter().rev().take(32).take_while(|b| Alphabet::Name.has(**b)).count();
+    let end = dot + 8 + bytes[dot + 8..].iter().take_while(|b| Alphabet::Name.has(**b)).count();
+    let is_number = (23..=28).contains(&(dot - start)) && matches!(bytes[start], b'M' | b'N' | b'O');
+    let is_middle = bytes[dot + 1..dot + 7].iter().all(|b| Alphabet::Name.has(*b));
+    (is_number && is_middle && end - dot - 8 >= 27).then_some((start, end))
+}
+
+/// A Mailchimp key that ends in `-us` and a number, at `dash`: 32 hexadecimal digits before.
+pub(super) fn mailchimp(bytes: &[u8], dash: usize) -> Option<(usize, usize)> {
+    let start = dash - bytes[..dash].iter().rev().take(33).take_while(|b| b.is_ascii_alphanumeric()).count();
+    let digits = bytes[dash + 3..].iter().take(3).take_while(|b| b.is_ascii_digit()).count();
+    (dash - start == 32 && (1..=2).contains(&digits)).then_some((start, dash + 3 + digits))
 }
 
 /// The token of a Discord webhook, after `/api/webhooks/` at `start`: the number stays, the token goes.
