@@ -77,8 +77,8 @@ pub(super) fn value(text: &str, at: usize) -> Option<Hit> {
     match promise(name)? {
         Promise::InQuery(_) if !is_in_query => None,
         Promise::Secret("password") if name.eq_ignore_ascii_case("pass") && !is_sure => None,
-        // The shell's variable for the folder it is in.
-        Promise::Secret("password") if name.ends_with("PWD") && text[from..].starts_with(['/', '~']) => None,
+        // The shell's variables for the folder it is in and was in.
+        Promise::Secret("password") if matches!(name, "PWD" | "OLDPWD") && text[from..].starts_with(['/', '~']) => None,
         Promise::Secret(label) | Promise::InQuery(label) => Some(one(text, from, is_in_query)?.labelled(label)),
         Promise::Authorization => Some(authorization(text, start, from)?.labelled("authorization")),
         Promise::Cookies => Some(to_end(text, start, from)?.labelled("cookie")),

@@ -2,6 +2,8 @@
 
 use crate::log_data;
 use domain::redact::{Form, Pseudonyms, Redactor, Secret, Secrets, clean, last_check};
+use domain::rules::Rules;
+use domain::time::Wall;
 use proptest::prelude::*;
 
 fn redacted(line: &str) -> String {
@@ -88,6 +90,7 @@ fn values_under_telling_names_go_and_the_rest_of_the_line_stays() {
         ("COMMAND=/usr/bin/mysql -u root -phunter2 shop", "COMMAND=/usr/bin/mysql -u root -p<SECRET:password> shop"),
         ("curl -u anna:hunter2 https://x.example", "curl -u anna:<SECRET:password> https://x.example"),
         ("sshpass -p hunter2 ssh x", "sshpass -p <SECRET:password> ssh x"),
+        ("DB_PWD=/a1 x", "DB_PWD=<SECRET:password> x"),
         ("PGPASSWORD=x1 psql", "PGPASSWORD=<SECRET:password> psql"),
     ];
     for (line, expected) in cases {
@@ -364,4 +367,24 @@ fn nothing_planted_in_the_test_logs_survives_and_little_else_goes() {
         assert!(log.contains(password) && !out.iter().any(|line| line.contains(password)), "{password} is still there");
     }
     eprintln!("taken from {} lines: {:?}", out.len(), redactor.counts());
+}
+
+#[test]
+fn the_local_rules_find_in_redacted_lines_what_they_find_in_the_lines_themselves() {
+    let now = Wall(1_715_700_000_000);
+    for name in ["firewall/cisco_asa.log", "firewall/web_syslog.log", "firewall/web_access.log", "injection/log_srv_syslog.log"] {
+        let Some(log) = log_data::text(name) else { return };
+        let (mut plain, mut hidden, mut redactor) = (Rules::new(), Rules::new(), Redactor::default());
+        for (number, line) in (1..).zip(log.lines()) {
+            plain.read(number, line, now);
+            hidden.read(number, &redactor.line(line), now);
+        }
+        let told = |mut rules: Rules| {
+            let mut told: Vec<_> =
+                rules.take().into_iter().map(|found| (found.severity, found.category, found.evidence)).collect();
+            told.sort_by(|a, b| a.2.cmp(&b.2));
+            told
+        };
+        assert_eq!(told(hidden), told(plain), "{name}");
+    }
 }
