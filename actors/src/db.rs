@@ -78,6 +78,9 @@ impl From<StoreError> for DbError {
     }
 }
 
+/// Writes that change nothing anybody looks at.
+const HOUSEKEEPING: [&str; 3] = ["sweep keys", "touch key", "touch session"];
+
 /// A handle to the writer and the readers; clones share them.
 #[derive(Clone)]
 pub struct Db(Arc<Shared>);
@@ -111,6 +114,8 @@ pub struct Stats {
     pub jobs: AtomicU64,
     /// Heartbeats in them.
     pub beats: AtomicU64,
+    /// What was stored beside heartbeats that change nothing: whoever shows the hub looks again when it grows.
+    pub changes: Arc<AtomicU64>,
     /// Transactions rolled back.
     pub rollbacks: AtomicU64,
     /// When the last commit returned, in steady milliseconds.
@@ -202,8 +207,13 @@ impl Db {
         G: FnOnce(&T) + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
+        // Not the whole of it: a job that waits in the queue must not keep the queue, and with it the store, alive.
+        let changes = Arc::clone(&self.0.stats.changes);
         let finish = move |committed: Result<(), DbError>, value: T, reply: oneshot::Sender<Result<T, DbError>>| {
             if committed.is_ok() {
+                if !HOUSEKEEPING.contains(&name) {
+                    changes.fetch_add(1, Ordering::Release);
+                }
                 tell(&value);
             }
             drop(reply.send(committed.map(|()| value)));

@@ -1,5 +1,6 @@
 //! What is true: schedules, watches, verdicts and notices. Pure: no clock, no files, no network; it is told `now`.
 
+pub mod crontab;
 pub mod duration;
 pub mod field;
 pub mod finding;

@@ -8,6 +8,7 @@ pub mod alerts;
 pub mod auth;
 mod body;
 pub mod error;
+mod events;
 pub mod fleet;
 #[doc(hidden)]
 pub mod fuzz;
@@ -20,9 +21,11 @@ pub mod limits;
 mod metadata;
 pub mod openapi;
 mod pages;
+mod passwords;
 mod query;
 mod render;
 mod server;
+mod sessions;
 pub mod settings;
 pub mod setup;
 mod source;
@@ -35,6 +38,7 @@ mod testing;
 mod tests;
 mod time_text;
 mod unread;
+pub mod users;
 pub mod viewer;
 
 pub use limits::WebLimits;

@@ -1,5 +1,6 @@
 //! The pages a person looks at: each makes plain data for its template; what forms change goes through the hub as for the API.
 
+pub(crate) mod account;
 pub(crate) mod alert;
 pub(crate) mod alerts;
 mod chart;
@@ -11,10 +12,13 @@ pub(crate) mod host;
 pub(crate) mod host_do;
 pub(crate) mod host_form;
 mod host_past;
+pub(crate) mod keys;
 mod link;
+pub(crate) mod sign_in;
 pub(crate) mod status;
 pub(crate) mod supervision;
 pub(crate) mod trouble;
+pub(crate) mod users;
 mod windows;
 
 pub(crate) use link::{Link, heartbeat_url};

@@ -14,7 +14,7 @@ pub(crate) use form::FormError;
 
 use crate::headers;
 use crate::state::WebState;
-use crate::viewer::{Role, Viewer};
+use crate::viewer::Viewer;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse};
@@ -26,7 +26,7 @@ use std::sync::LazyLock;
 const THEME_COOKIE: &str = "theme";
 
 /// Every template by its name.
-const TEMPLATES: [(&str, &str); 29] = [
+const TEMPLATES: [(&str, &str); 28] = [
     ("account", include_str!("../templates/account.hbs")),
     ("ack", include_str!("../templates/ack.hbs")),
     ("alert", include_str!("../templates/alert.hbs")),
@@ -40,7 +40,6 @@ const TEMPLATES: [(&str, &str); 29] = [
     ("dashboard", include_str!("../templates/dashboard.hbs")),
     ("deliveries", include_str!("../templates/deliveries.hbs")),
     ("errors", include_str!("../templates/errors.hbs")),
-    ("first_key", include_str!("../templates/first_key.hbs")),
     ("host", include_str!("../templates/host.hbs")),
     ("host_form", include_str!("../templates/host_form.hbs")),
     ("host_row", include_str!("../templates/host_row.hbs")),
@@ -125,8 +124,8 @@ pub(crate) fn page(
     viewer: Option<&Viewer>,
     data: &impl Serialize,
 ) -> HttpResponse {
-    let csrf = viewer.map_or("", |viewer| viewer.csrf.as_str());
-    let admin = viewer.is_some_and(|viewer| viewer.role == Role::Admin);
+    let csrf = viewer.map_or("", |viewer| &*viewer.csrf);
+    let admin = viewer.is_some_and(Viewer::may_write);
     let flash = flash::taken(state, req);
     let body = match ENGINE.render(template, &Context { admin, csrf, data }) {
         Ok(body) => body,
@@ -199,7 +198,7 @@ pub(crate) fn escape(text: &str) -> String {
 }
 
 /// The first cookie of this name.
-fn cookie<'a>(req: &'a HttpRequest, name: &str) -> Option<&'a str> {
+pub(crate) fn cookie<'a>(req: &'a HttpRequest, name: &str) -> Option<&'a str> {
     let lines = req.headers().get_all(actix_web::http::header::COOKIE).filter_map(|line| line.to_str().ok());
     let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(key, _)| *key == name).map(|(_, value)| value)

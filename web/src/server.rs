@@ -2,7 +2,10 @@
 
 use crate::error::ApiError;
 use crate::state::WebState;
-use crate::{ack, alerts, auth, headers, health, heartbeat, hosts, keys, openapi, pages, render, settings, setup, supervision};
+use crate::{
+    ack, alerts, auth, events, headers, health, heartbeat, hosts, keys, openapi, pages, render, settings, setup, supervision,
+    users,
+};
 use actix_web::dev::{HttpServiceFactory, Server};
 use actix_web::middleware::from_fn;
 use actix_web::web::ServiceConfig;
@@ -26,6 +29,23 @@ pub fn configure(cfg: &mut ServiceConfig, state: web::Data<WebState>) {
         )
         .service(resource("/setup", "GET, POST").route(web::get().to(setup::show)).route(web::post().to(setup::make)))
         .service(resource("/ack/{token}", "GET, POST").route(web::get().to(ack::show)).route(web::post().to(ack::acknowledge)))
+        .service(
+            resource("/login", "GET, POST")
+                .route(web::get().to(pages::sign_in::show))
+                .route(web::post().to(pages::sign_in::enter)),
+        )
+        .service(resource("/logout", "POST").route(web::post().to(pages::sign_in::leave)))
+        .service(resource("/account", "GET").route(web::get().to(pages::account::show)))
+        .service(resource("/account/password", "POST").route(web::post().to(pages::account::set_password)))
+        .service(resource("/account/sessions/end", "POST").route(web::post().to(pages::account::end_others)))
+        .service(
+            resource("/users", "GET, POST").route(web::get().to(pages::users::show)).route(web::post().to(pages::users::add)),
+        )
+        .service(resource("/users/{id}/role", "POST").route(web::post().to(pages::users::set_role)))
+        .service(resource("/users/{id}/password", "POST").route(web::post().to(pages::users::set_password)))
+        .service(resource("/users/{id}/remove", "POST").route(web::post().to(pages::users::remove)))
+        .service(resource("/keys", "GET, POST").route(web::get().to(pages::keys::show)).route(web::post().to(pages::keys::make)))
+        .service(resource("/keys/{id}/revoke", "POST").route(web::post().to(pages::keys::revoke)))
         .service(resource("/", "GET").route(web::get().to(pages::dashboard::root)))
         .service(resource("/dashboard", "GET").route(web::get().to(pages::dashboard::show)))
         .service(resource("/api/v1/dashboard", "GET").route(web::get().to(pages::dashboard::show_api)))
@@ -95,6 +115,10 @@ fn management() -> impl HttpServiceFactory {
         .service(resource("/alerts/{id}", "GET").route(web::get().to(alerts::get)))
         .service(resource("/alerts/{id}/acknowledge", "POST").route(web::post().to(alerts::acknowledge)))
         .service(resource("/alerts/{id}/silence", "POST").route(web::post().to(alerts::silence)))
+        .service(resource("/users", "GET, POST").route(web::get().to(users::list)).route(web::post().to(users::create)))
+        .service(
+            resource("/users/{id}", "PATCH, DELETE").route(web::patch().to(users::update)).route(web::delete().to(users::remove)),
+        )
         .service(resource("/keys", "GET, POST").route(web::get().to(keys::list)).route(web::post().to(keys::create)))
         .service(resource("/keys/{id}", "DELETE").route(web::delete().to(keys::revoke)))
         .service(
@@ -112,6 +136,7 @@ fn management() -> impl HttpServiceFactory {
         .service(resource("/settings/revisions", "GET").route(web::get().to(settings::revisions)))
         .service(resource("/settings/revisions/{id}/undo", "POST").route(web::post().to(settings::undo)))
         .service(resource("/supervision", "GET").route(web::get().to(supervision::show)))
+        .service(resource("/events", "GET").route(web::get().to(events::show)))
         .default_service(web::to(nothing))
 }
 

@@ -2,6 +2,7 @@
 
 mod ack_flow;
 mod alert_flow;
+mod event_flow;
 mod heartbeat_flow;
 mod host_flow;
 mod matrix;
@@ -10,5 +11,6 @@ mod page_routes;
 mod page_snapshots;
 mod setting_flow;
 mod setup_flow;
+mod sign_in_flow;
 mod socket;
 mod supervision_flow;

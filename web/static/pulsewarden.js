@@ -174,7 +174,10 @@
     const lost = document.getElementById('lost');
     let timer = null, stream = null, wait = LOST_MS;
     const open = () => {
-      stream = new EventSource('/api/v1/events');
+      const rows = [...document.querySelectorAll('tr[data-key]')].map((row) => row.dataset.key);
+      const [, place, id] = location.pathname.split('/');
+      const hosts = place === 'hosts' && id ? [decodeURIComponent(id)] : rows.filter((key) => /^[A-Za-z0-9]/.test(key)).slice(0, 100);
+      stream = new EventSource('/api/v1/events?hosts=' + encodeURIComponent(hosts.join(',')));
       let first = true;
       stream.onopen = () => {
         clearTimeout(timer);

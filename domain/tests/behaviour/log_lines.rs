@@ -29,7 +29,7 @@ pub(crate) fn ordinary(count: usize) -> Vec<String> {
     let mut state = 7_u64;
     let mut random = |below: usize| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(state >> 33).unwrap() % below
+        usize::try_from(state >> 33).expect("31 bits fit") % below
     };
     let line = |_| {
         let (program, verb) = (PROGRAMS[random(10)], VERBS[random(20)]);
@@ -55,7 +55,7 @@ pub(crate) fn flood(n: u64) -> String {
     for _ in 0..3 + n % 11 {
         for _ in 0..6 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            text.push(char::from(b'a' + u8::try_from((state >> 33) % 26).unwrap()));
+            text.push(char::from(b'a' + u8::try_from((state >> 33) % 26).expect("less than 26")));
         }
         text.push(' ');
     }

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail as loudly as tests")]
 
 mod brute;
+mod cron;
+mod crontab;
 mod duration;
 mod finding;
 mod hostile_lines;
@@ -15,6 +17,7 @@ mod loghub;
 mod prompt;
 mod redact;
 mod reduce;
+mod reference;
 mod rule;
 mod schedule;
 mod template;

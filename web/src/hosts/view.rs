@@ -37,10 +37,10 @@ pub struct HostView {
     /// Extra time before anybody is told.
     #[schema(example = 60)]
     pub grace_period_seconds: u32,
-    /// `always`, `business_hours` or `custom`.
+    /// `always`, `business_hours`, `custom` or `cron`.
     #[schema(example = "always")]
     pub schedule_type: String,
-    /// What the type needs to know.
+    /// What the type needs to know: windows, or a crontab line as `{"cron": "0 2 * * *", "timezone": "Europe/Berlin"}`.
     #[schema(required, value_type = Option<Object>)]
     pub schedule_config: Option<serde_json::Value>,
     /// When it last gave a sign of life.
@@ -116,10 +116,10 @@ pub struct HostBody {
     pub expected_frequency_seconds: Option<SecondsText>,
     /// Extra time before anybody is told, 0 to 30 d; 60 s when absent.
     pub grace_period_seconds: Option<SecondsText>,
-    /// `always`, `business_hours` or `custom`.
+    /// `always`, `business_hours`, `custom` or `cron`.
     #[schema(example = "always")]
     pub schedule_type: Option<String>,
-    /// What the type needs to know.
+    /// What the type needs to know: windows, or a crontab line as `{"cron": "0 2 * * *", "timezone": "Europe/Berlin"}`.
     #[schema(value_type = Option<Object>)]
     pub schedule_config: Option<serde_json::Value>,
     /// `info`, `warning` or `critical`.

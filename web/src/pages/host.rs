@@ -171,6 +171,7 @@ fn facts(spec: &HostSpec, business: &BusinessHours) -> Vec<Fact> {
             None => format!("Business hours: {}", super::host_form::hours_text(business)),
             Some(own) => format!("Business hours of its own: {own}"),
         },
+        Schedule::Cron(cron) => format!("At each {} in {}", cron.crontab().as_str(), cron.timezone()),
         Schedule::Custom(_) => {
             let config = spec.schedule.config().unwrap_or_default();
             format!("{}; {}", windows::text(&config["windows"]).replace('\n', "; "), spec.schedule.timezone())

@@ -40,6 +40,8 @@ struct Fields {
     timezone: String,
     windows: String,
     holidays: String,
+    cron: String,
+    cron_timezone: String,
     severity: String,
     tags: String,
     description: String,
@@ -139,8 +141,12 @@ fn shown(
     status: StatusCode,
     host_id: Option<&str>,
     form: Fields,
-    errors: Vec<FormError>,
+    mut errors: Vec<FormError>,
 ) -> HttpResponse {
+    // Either kind of schedule has a zone of its own in the form.
+    for error in errors.iter_mut().filter(|error| form.schedule_type == "cron" && error.input == "timezone") {
+        *error = FormError::new("cron_timezone", std::mem::take(&mut error.message));
+    }
     let heading = host_id.map_or_else(|| "Add a host".to_owned(), |host_id| format!("Edit {host_id}"));
     let action = host_id.map_or_else(|| "/add-host".to_owned(), |host_id| format!("/hosts/{host_id}/edit"));
     let page = Page {
@@ -173,6 +179,8 @@ impl Fields {
             // Without empty lines the domain counts windows as people count lines.
             windows: field("windows").lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join("\n"),
             holidays: field("holidays").replace("\r\n", "\n"),
+            cron: field("cron"),
+            cron_timezone: field("cron_timezone"),
             severity: field("severity"),
             tags: field("tags"),
             description: field("description").replace("\r\n", "\n"),
@@ -192,6 +200,8 @@ impl Fields {
             timezone: custom["timezone"].as_str().unwrap_or_default().to_owned(),
             windows: windows::text(&custom["windows"]),
             holidays: holidays.collect::<Vec<_>>().join("\n"),
+            cron: spec.schedule.cron().map(|cron| cron.crontab().as_str().to_owned()).unwrap_or_default(),
+            cron_timezone: spec.schedule.cron().map(|cron| cron.timezone().to_string()).unwrap_or_default(),
             severity: spec.severity.as_str().to_owned(),
             tags: spec.tags.join(", "),
             description: spec.description.clone(),
@@ -214,6 +224,7 @@ impl Fields {
                 let config = json!({"timezone": self.timezone, "windows": windows?, "holidays": holidays});
                 (text(&self.schedule_type), Some(config))
             }
+            "cron" => (text(&self.schedule_type), Some(json!({"cron": self.cron, "timezone": self.cron_timezone}))),
             // Business hours of its own, set through the API, stay as they are.
             "business_hours" if old.is_some_and(|old| old.schedule.kind() == "business_hours") => (None, None),
             _ => (text(&self.schedule_type), None),

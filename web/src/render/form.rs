@@ -4,7 +4,9 @@ use domain::field::FieldError;
 use serde::Serialize;
 
 /// Names of fields as people read them; others are said as they are.
-const LABELS: [(&str, &str); 21] = [
+const LABELS: [(&str, &str); 23] = [
+    ("cron", "When it is due"),
+    ("cron_timezone", "Time zone of the line"),
     ("name", "Name"),
     ("host_id", "Id in URLs"),
     ("expected_frequency", "Expected every"),

@@ -340,3 +340,29 @@ async fn fifty_hosts_with_everything_stay_below_200_kilobytes() {
     let full = page.len() + 50 * 26 * 24;
     assert!(full < 200_000, "{} bytes, {full} with full strips", page.len());
 }
+
+#[actix_web::test]
+async fn a_host_due_by_a_crontab_line_is_added_shown_and_changed_by_forms() {
+    let bed = Bed::new().await;
+    let fields = |cron: &'static str, zone: &'static str| {
+        [
+            ("name", "backup"),
+            ("expected_frequency", "1d"),
+            ("grace_period", "10m"),
+            ("schedule_type", "cron"),
+            ("cron", cron),
+            ("cron_timezone", zone),
+        ]
+    };
+    let wrong = send(&bed, "/add-host", &fields("0 2 * *", "Europe/Berlin")).await;
+    assert!(wrong.status == StatusCode::UNPROCESSABLE_ENTITY && wrong.text.contains("href=\"#cron\""), "{}", wrong.text);
+    let wrong = send(&bed, "/add-host", &fields("0 2 * * *", "Europe/Berln")).await;
+    assert!(wrong.text.contains("href=\"#cron_timezone\"") && wrong.text.contains("Europe/Berlin?"), "{}", wrong.text);
+    assert_eq!(send(&bed, "/add-host", &fields("0 2 * * *", "Europe/Berlin")).await.status, StatusCode::SEE_OTHER);
+    let page = bed.get("/hosts/backup").await.text;
+    assert!(page.contains("At each 0 2 * * * in Europe/Berlin"), "{page}");
+    let form = bed.get("/hosts/backup/edit").await.text;
+    assert!(form.contains("value=\"0 2 * * *\"") && form.contains("value=\"Europe/Berlin\""), "{form}");
+    assert_eq!(send(&bed, "/hosts/backup/edit", &fields("30 3 * * 1", "UTC")).await.status, StatusCode::SEE_OTHER);
+    assert!(bed.get("/hosts/backup").await.text.contains("At each 30 3 * * 1 in UTC"));
+}
