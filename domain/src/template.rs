@@ -1,6 +1,6 @@
 //! Mines the templates of a host's log lines: streaming, in bounded memory, with counts, times and rates per template.
 //!
-//! A line's values are masked ([`shape`]), lines of one outline form families ([`family`]), and a family's few-valued
+//! A line's values are masked (`shape.rs`), lines of one outline form families (`family.rs`), and a family's few-valued
 //! positions make its templates. A [`Miner`] is kept per host from one analysis to the next and stored as JSON; what it does
 //! depends on the lines and the times it is told, on nothing else.
 //!

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Addresses that get a pseudonym of their own; the others share [`OTHERS`].
+/// Addresses that get a pseudonym of their own; the others share `IP-PUB-OTHER`.
 pub const MAX_PSEUDONYMS: usize = 65_536;
 /// How each pseudonym begins.
 pub(super) const PREFIX: &str = "IP-PUB-";
