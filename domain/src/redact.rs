@@ -19,6 +19,7 @@ pub use clean::{Cleaned, MAX_LINE_BYTES, clean};
 pub use secrets::{Form, Leak, MIN_SECRET_BYTES, Secret, Secrets, last_check};
 
 use pem::Pem;
+use scan::Seen;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -105,7 +106,7 @@ impl Redactor {
             if look == 0 {
                 hits.extend(self.pem.go_on(&text));
             }
-            let has_words = scan::find(&text, &mut self.pem, self.secrets.as_ref(), &mut hits);
+            let seen = scan::find(&text, &mut self.pem, self.secrets.as_ref(), &mut hits);
             if hits.is_empty() {
                 self.hits = hits;
                 return text;
@@ -116,7 +117,8 @@ impl Redactor {
             }
             // An address's pseudonym shows nothing that was not there before, where no word is that could promise something,
             // and where nothing it touches could be read together with it.
-            let stands_alone = |hit: &Hit| matches!(hit.what, What::Address(_)) && (!has_words || hit.is_apart(&text));
+            let is_apart = |hit: &Hit| seen == Seen::Nothing || (seen == Seen::Names && hit.is_apart(&text));
+            let stands_alone = |hit: &Hit| matches!(hit.what, What::Address(_)) && is_apart(hit);
             let is_settled = hits.iter().all(stands_alone);
             let replaced = self.replaced(&text, &mut hits);
             self.hits = hits;

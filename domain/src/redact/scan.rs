@@ -91,18 +91,29 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
     Words { finder, judges }
 });
 
-/// Everything in `text` that must go, in no order; whether there was any word to judge.
-pub(super) fn find(text: &str, pem: &mut Pem, secrets: Option<&Secrets>, hits: &mut Vec<Hit>) -> bool {
-    let mut has_words = false;
+/// The words of a line, as far as they say whether a pseudonym could be read together with what stands beside it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Seen {
+    /// None.
+    Nothing,
+    /// Telling names: their values end at blanks and signs.
+    Names,
+    /// The beginnings of tokens, which run over many signs.
+    Beginnings,
+}
+
+/// Everything in `text` that must go, in no order; and which words there were to judge.
+pub(super) fn find(text: &str, pem: &mut Pem, secrets: Option<&Secrets>, hits: &mut Vec<Hit>) -> Seen {
+    let mut seen = Seen::Nothing;
     // Where the secret found last ends: what is inside goes with it.
     let mut done = hits.first().map_or(0, |hit| if hit.start == 0 { hit.end } else { 0 });
     let mut barren = Barren::default();
     for found in WORDS.finder.find_iter(text) {
-        has_words = true;
+        let judge = WORDS.judges[found.pattern().as_usize()];
+        seen = seen.max(if matches!(judge, Judge::Name) { Seen::Names } else { Seen::Beginnings });
         if found.end() <= done {
             continue;
         }
-        let judge = WORDS.judges[found.pattern().as_usize()];
         if let Some(hit) = judged(judge, text, found.start(), found.end(), pem, &mut barren) {
             done = hit.end;
             hits.push(hit);
@@ -112,7 +123,7 @@ pub(super) fn find(text: &str, pem: &mut Pem, secrets: Option<&Secrets>, hits: &
     if let Some(secrets) = secrets {
         hits.extend(secrets.places(text).map(|(start, end)| Hit::secret(start, end, "configured")));
     }
-    has_words
+    seen
 }
 
 /// Up to where a stretch was read in vain, so that a line made of beginnings is not read once for each.

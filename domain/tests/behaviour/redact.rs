@@ -110,6 +110,7 @@ fn headers_that_carry_credentials_lose_them() {
         ("Set-Cookie: sid=abc; HttpOnly", "Set-Cookie: <SECRET:cookie>"),
         ("\"Cookie: sid=abc; b=c\" sent", "\"Cookie: <SECRET:cookie>\" sent"),
         ("X-Api-Key: abc", "X-Api-Key: <SECRET:api-key>"),
+        ("bearer /=2001:db8::5,", "bearer <SECRET:token>,"),
         ("used bearer abcdefgh12345 twice", "used bearer <SECRET:token> twice"),
     ];
     for (line, expected) in cases {
