@@ -14,6 +14,7 @@ mod log_data;
 mod log_lines;
 mod log_rules;
 mod loghub;
+mod maintenance;
 mod prompt;
 mod redact;
 mod reduce;
