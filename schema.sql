@@ -31,7 +31,8 @@ CREATE TABLE hosts (
     tags TEXT NOT NULL DEFAULT '[]',
     description TEXT NOT NULL DEFAULT '',
     created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL
+    updated_at INTEGER NOT NULL,
+    run_extra_seconds INTEGER NOT NULL DEFAULT 0 -- how much longer the open run asked to be given
 ) STRICT;
 
 CREATE INDEX hosts_by_status ON hosts (status, id, paused);
