@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 /// Shortest and longest time between two rounds, in seconds.
-const EVERY_RANGE_S: RangeInclusive<u64> = 30..=86_400;
+const EVERY_RANGE_S: RangeInclusive<u64> = 10..=86_400;
 
 /// The outside as configured.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ pub(super) fn read(layers: &mut Layers) -> Net {
 
 fn every(text: &str) -> Result<u32, String> {
     let seconds = domain::duration::parse(text).ok().filter(|s| EVERY_RANGE_S.contains(s));
-    seconds.and_then(|s| u32::try_from(s).ok()).ok_or_else(|| "must be a duration from 30s to 1d, for example 5m".to_owned())
+    seconds.and_then(|s| u32::try_from(s).ok()).ok_or_else(|| "must be a duration from 10s to 1d, for example 5m".to_owned())
 }
 
 fn servers(text: &str) -> Result<Vec<IpAddr>, String> {
@@ -74,8 +74,8 @@ mod tests {
 
     #[test]
     fn each_value_is_checked_and_told_with_its_fix() {
-        assert_eq!((every("5m"), every("30s")), (Ok(300), Ok(30)));
-        for wrong in ["", "29s", "2d", "often"] {
+        assert_eq!((every("5m"), every("10s")), (Ok(300), Ok(10)));
+        for wrong in ["", "9s", "2d", "often"] {
             assert!(every(wrong).is_err(), "{wrong}");
         }
         assert_eq!(servers("9.9.9.9 2620:fe::fe").map(|all| all.len()), Ok(2));

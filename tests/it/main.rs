@@ -33,5 +33,6 @@ mod sigterm;
 mod simulation;
 mod slow_clients;
 mod storm;
+mod uplink;
 mod wal;
 mod writers;
