@@ -17,6 +17,7 @@ use actors::link::ack_link;
 use actors::outside::{Caller, Outside};
 use actors::probe::{Network, Probes};
 use actors::settings::Settings;
+use actors::speed::SpeedParts;
 use actors::supervision::{ESCALATED, Exit, name_children_in_panics};
 use actors::upstream::UpstreamParts;
 use signals::Asked;
@@ -281,14 +282,15 @@ fn outside(config: &Config, clock: &Clock) -> NetParts {
         let local = config.net.local.clone();
         Box::new(move || Rc::new(Outside::new(local.clone())) as Rc<dyn Caller>)
     };
-    let (targets, clock) = (config.net.targets.clone(), clock.clone());
+    let (targets, clock, metered) = (config.net.targets.clone(), clock.clone(), clock.clone());
     let internet = config.net.monitor.then(|| InternetParts {
         probes: Box::new(move || Rc::new(Network::new(targets.clone(), clock.clone())) as Rc<dyn Probes>),
         caller: caller(),
         report_to: config.net.healthchecks_url.as_ref().map(|url| url.expose().to_owned()),
         every_s: config.net.every_s,
     });
-    NetParts { internet, upstream: Some(UpstreamParts { caller: caller() }) }
+    let speed = config.net.speed.clone().map(|plan| SpeedParts::real(plan, config.net.local.clone(), metered));
+    NetParts { internet, upstream: Some(UpstreamParts { caller: caller() }), speed }
 }
 
 fn serve(

@@ -18,6 +18,7 @@ pub mod probe;
 mod refusal;
 pub mod roster;
 pub mod settings;
+pub mod speed;
 pub mod supervision;
 pub mod uplink;
 pub mod upstream;

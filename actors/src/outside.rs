@@ -105,7 +105,7 @@ async fn exchange(client: Client, local: Rc<LocalOrigins>, call: Call) -> Result
 }
 
 /// Where the call goes: an address of the URL's host that may be called.
-async fn checked_address(uri: &Uri, local: &LocalOrigins) -> Result<SocketAddr, String> {
+pub(crate) async fn checked_address(uri: &Uri, local: &LocalOrigins) -> Result<SocketAddr, String> {
     let host = uri.host().ok_or("the URL has no host")?;
     let secure = uri.scheme_str() == Some("https");
     let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });

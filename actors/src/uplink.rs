@@ -105,6 +105,11 @@ impl Uplink {
         Some(Hold::Asked)
     }
 
+    /// Whether it is known not to work, or in doubt.
+    pub(crate) fn is_impaired(&self) -> bool {
+        self.state.load(Ordering::Acquire) >= State::Doubt as u8
+    }
+
     /// Waits until somebody must know.
     pub(crate) async fn asked(&self) {
         self.asked.notified().await;

@@ -192,4 +192,3 @@ impl Supervised for UpstreamActor {
 }
 
 impl Child for UpstreamActor {}
-

@@ -6,11 +6,16 @@ use super::values;
 use actors::internet::EVERY_S;
 use actors::outside::LocalOrigins;
 use actors::probe::{Endpoint, TARGETS_MAX, Targets};
+use actors::speed::{Method, Plan};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 /// Shortest and longest time between two rounds, in seconds.
 const EVERY_RANGE_S: RangeInclusive<u64> = 10..=86_400;
+
+/// Between two speed tests, in seconds.
+const SPEED_EVERY_RANGE_S: RangeInclusive<u64> = 600..=604_800;
+const SPEED_EVERY_S: u32 = 21_600;
 
 /// The outside as configured.
 #[derive(Clone, Debug)]
@@ -23,6 +28,8 @@ pub struct Net {
     pub targets: Targets,
     /// `HEALTHCHECKS_URL`: told what the uplink is.
     pub healthchecks_url: Option<Secret>,
+    /// `SPEED_TEST_*`: the speed test, if a server for it is set.
+    pub speed: Option<Plan>,
     /// `UPSTREAM_ALLOWED_HOSTS`: services on this machine that may be called.
     pub local: LocalOrigins,
 }
@@ -40,8 +47,46 @@ pub(super) fn read(layers: &mut Layers) -> Net {
             name: usual.name,
         },
         healthchecks_url: layers.optional("HEALTHCHECKS_URL", |text| values::url(text, example).map(Secret::new)),
+        speed: speed(layers),
         local: layers.value("UPSTREAM_ALLOWED_HOSTS", LocalOrigins::default(), local),
     }
+}
+
+/// The speed test; without a server there is none.
+fn speed(layers: &mut Layers) -> Option<Plan> {
+    let method = layers.value("SPEED_TEST_METHOD", Method::Http, method);
+    let server = layers.optional("SPEED_TEST_SERVER", |text| server(method, text));
+    let every_s = layers.value("SPEED_TEST_EVERY", SPEED_EVERY_S, speed_every);
+    let least_down_kbit_s = layers.optional("SPEED_TEST_LEAST_DOWN_MBIT", mbit);
+    let least_up_kbit_s = layers.optional("SPEED_TEST_LEAST_UP_MBIT", mbit);
+    Some(Plan { method, server: server?, every_s, least_down_kbit_s, least_up_kbit_s })
+}
+
+fn method(text: &str) -> Result<Method, String> {
+    Method::parse(text).ok_or_else(|| "must be http, librespeed or iperf3".to_owned())
+}
+
+fn server(method: Method, text: &str) -> Result<String, String> {
+    match method {
+        Method::Http => values::url(text, "https://speed.example.org/100MB.bin"),
+        Method::LibreSpeed => values::url(text, "https://librespeed.example.org/backend"),
+        Method::Iperf3 => {
+            let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+            let good = text.chars().all(is_host) && !text.starts_with('-') && text.len() <= 253;
+            good.then(|| text.to_owned())
+                .ok_or_else(|| "must be a host, perhaps with a port, for example speed.lan:5201".to_owned())
+        }
+    }
+}
+
+fn speed_every(text: &str) -> Result<u32, String> {
+    let seconds = domain::duration::parse(text).ok().filter(|s| SPEED_EVERY_RANGE_S.contains(s));
+    seconds.and_then(|s| u32::try_from(s).ok()).ok_or_else(|| "must be a duration from 10m to 7d, for example 6h".to_owned())
+}
+
+fn mbit(text: &str) -> Result<i64, String> {
+    let mbit = text.parse::<i64>().ok().filter(|n| (1..=1_000_000).contains(n));
+    mbit.map(|n| n * 1_000).ok_or_else(|| "must be a whole number of Mbit/s from 1 to 1000000".to_owned())
 }
 
 fn every(text: &str) -> Result<u32, String> {
@@ -57,7 +102,11 @@ fn servers(text: &str) -> Result<Vec<IpAddr>, String> {
 
 fn endpoints(text: &str) -> Result<Vec<Endpoint>, String> {
     let all: Vec<Endpoint> = values::parts(text).map(Endpoint::parse).collect::<Result<_, _>>()?;
-    if all.len() <= TARGETS_MAX { Ok(all) } else { Err(format!("must be at most {TARGETS_MAX} endpoints, these are {}", all.len())) }
+    if all.len() <= TARGETS_MAX {
+        Ok(all)
+    } else {
+        Err(format!("must be at most {TARGETS_MAX} endpoints, these are {}", all.len()))
+    }
 }
 
 fn gateway(text: &str) -> Result<IpAddr, String> {
@@ -82,6 +131,10 @@ mod tests {
         assert!(servers("dns.google").is_err() && servers(&"1.1.1.1 ".repeat(TARGETS_MAX + 1)).is_err());
         assert_eq!(endpoints("http://a/#204, http://b/#200:ok").map(|all| all.len()), Ok(2));
         assert!(endpoints("http://a/").is_err() && endpoints(&"http://a/#204 ".repeat(TARGETS_MAX + 1)).is_err());
+        assert!(server(Method::Iperf3, "speed.lan:5201").is_ok() && server(Method::Iperf3, "-c evil").is_err());
+        assert!(server(Method::Http, "speed.lan").is_err() && method("ookla").is_err());
+        assert_eq!((mbit("50"), speed_every("6h")), (Ok(50_000), Ok(21_600)));
+        assert!(mbit("0").is_err() && mbit("fast").is_err() && speed_every("9m").is_err());
         assert!(gateway("192.168.1.1").is_ok() && gateway("router").is_err());
         assert!(local("http://127.0.0.1:9000 http://localhost:3001").is_ok() && local("http://192.0.2.1").is_err());
     }

@@ -48,8 +48,7 @@ pub struct OutagePage {
     pub next: Option<i64>,
 }
 
-const COLUMNS: &str =
-    "id, verdict, evidence, began_at, began_steady, good_steady, ended_at, ended_steady, unjudged, alert_id";
+const COLUMNS: &str = "id, verdict, evidence, began_at, began_steady, good_steady, ended_at, ended_steady, unjudged, alert_id";
 
 /// Begins an outage, and forgets those beyond the newest [`OUTAGES_KEPT`]. Answers its id.
 ///
@@ -59,8 +58,7 @@ pub fn begin(tx: &Transaction<'_>, judged: &Judged, began: Now, good: Option<Ste
     let sql = "INSERT INTO outages (verdict, evidence, began_at, began_steady, good_steady, alert_id)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let evidence = written(&judged.evidence)?;
-    let values =
-        params![judged.verdict.as_str(), evidence, began.wall.0, began.steady.0, good.map(|good| good.0), alert];
+    let values = params![judged.verdict.as_str(), evidence, began.wall.0, began.steady.0, good.map(|good| good.0), alert];
     let id = tx.prepare_cached(sql)?.insert(values)?;
     tx.prepare_cached("DELETE FROM outages WHERE id <= ?1 AND ended_at IS NOT NULL")?.execute([id - OUTAGES_KEPT])?;
     Ok(id)

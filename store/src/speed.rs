@@ -28,8 +28,7 @@ pub struct SpeedTest {
 /// Those of SQLite.
 pub fn append(tx: &Transaction<'_>, test: &SpeedTest) -> Result<i64> {
     let sql = "INSERT INTO speed_tests (at, method, down_kbit_s, up_kbit_s, error) VALUES (?1, ?2, ?3, ?4, ?5)";
-    let id =
-        tx.prepare_cached(sql)?.insert(params![test.at.0, test.method, test.down_kbit_s, test.up_kbit_s, test.error])?;
+    let id = tx.prepare_cached(sql)?.insert(params![test.at.0, test.method, test.down_kbit_s, test.up_kbit_s, test.error])?;
     tx.prepare_cached("DELETE FROM speed_tests WHERE id <= ?1")?.execute([id - TESTS_KEPT])?;
     Ok(id)
 }
@@ -63,13 +62,8 @@ mod tests {
     #[test]
     fn tests_are_told_newest_first_and_bounded() {
         let (mut store, _folder) = temporary().unwrap();
-        let test = |s: i64| SpeedTest {
-            at: at(s).wall,
-            method: "http".into(),
-            down_kbit_s: Some(s),
-            up_kbit_s: None,
-            error: None,
-        };
+        let test =
+            |s: i64| SpeedTest { at: at(s).wall, method: "http".into(), down_kbit_s: Some(s), up_kbit_s: None, error: None };
         does(&mut store.writer, |tx| (0..TESTS_KEPT + 2).try_for_each(|s| append(tx, &test(s)).map(drop)));
         assert_eq!(store.reader.read(|conn| newest(conn, 2)).unwrap(), [test(TESTS_KEPT + 1), test(TESTS_KEPT)]);
         assert_eq!(store.reader.read(|conn| newest(conn, 9_999)).unwrap().len() as i64, TESTS_KEPT);

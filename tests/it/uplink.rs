@@ -25,10 +25,28 @@ struct Cut {
 }
 
 const CUTS: [Cut; 4] = [
-    Cut { name: "gw", verdict: "gateway", evidence: "gateway 10.91.1.1: no answer", make: Net::unplug_router, mend: Net::plug_router },
-    Cut { name: "isp", verdict: "isp", evidence: "gateway 10.91.1.1: answers (ping", make: Net::cut_provider, mend: Net::mend_provider },
+    Cut {
+        name: "gw",
+        verdict: "gateway",
+        evidence: "gateway 10.91.1.1: no answer",
+        make: Net::unplug_router,
+        mend: Net::plug_router,
+    },
+    Cut {
+        name: "isp",
+        verdict: "isp",
+        evidence: "gateway 10.91.1.1: answers (ping",
+        make: Net::cut_provider,
+        mend: Net::mend_provider,
+    },
     Cut { name: "dns", verdict: "dns", evidence: "address 203.0.113.53:443: answers", make: Net::stop_dns, mend: Net::start_dns },
-    Cut { name: "web", verdict: "captive portal", evidence: "HTTP 302 to http://login.example.net/", make: Net::open_portal, mend: Net::close_portal },
+    Cut {
+        name: "web",
+        verdict: "captive portal",
+        evidence: "HTTP 302 to http://login.example.net/",
+        make: Net::open_portal,
+        mend: Net::close_portal,
+    },
 ];
 
 #[test]

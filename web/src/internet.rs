@@ -11,8 +11,11 @@ use domain::time::Wall;
 use serde::Serialize;
 use std::fmt::Write;
 use store::outages::{self, OUTAGES_KEPT, Outage};
+use store::speed::{self, SpeedTest};
 use utoipa::ToSchema;
 
+/// Speed tests that are shown.
+const SPEED_TESTS: u32 = 20;
 /// Outages read at a time for the table.
 const PAGE: u32 = 1_000;
 
@@ -38,11 +41,40 @@ pub struct InternetView {
     /// When the next round is due.
     #[schema(required, format = DateTime)]
     pub next_check_at: Option<String>,
+    /// Speed tests, the newest first; none unless they are switched on.
+    pub speed_tests: Vec<SpeedView>,
     /// Outages, the newest first.
     pub outages: Vec<OutageView>,
     /// `cursor` of the next page, if there is one.
     #[schema(required)]
     pub next_cursor: Option<i64>,
+}
+
+/// A speed test.
+#[derive(Serialize, ToSchema)]
+pub struct SpeedView {
+    /// When.
+    #[schema(format = DateTime)]
+    pub at: String,
+    /// `http`, `librespeed` or `iperf3`.
+    #[schema(example = "http")]
+    pub method: String,
+    /// Towards the hub.
+    #[schema(required)]
+    pub down_kbit_s: Option<i64>,
+    /// Away from the hub.
+    #[schema(required)]
+    pub up_kbit_s: Option<i64>,
+    /// Why there is no figure.
+    #[schema(required)]
+    pub error: Option<String>,
+}
+
+impl SpeedView {
+    fn of(test: SpeedTest) -> SpeedView {
+        let SpeedTest { at, method, down_kbit_s, up_kbit_s, error } = test;
+        SpeedView { at: time_text::text(at), method, down_kbit_s, up_kbit_s, error }
+    }
 }
 
 /// A time in which the uplink was down.
@@ -117,7 +149,8 @@ pub(crate) async fn show(state: web::Data<WebState>, req: HttpRequest) -> Result
 /// # Errors
 /// The store's.
 pub(crate) async fn seen(state: &WebState, cursor: Option<i64>, limit: u32) -> Result<InternetView, ApiError> {
-    let page = state.hub.db().read(move |conn| outages::list(conn, cursor, limit)).await?;
+    let read = move |conn: &store::Connection| Ok((outages::list(conn, cursor, limit)?, speed::newest(conn, SPEED_TESTS)?));
+    let (page, tests) = state.hub.db().read(read).await?;
     let (last, now) = (state.hub.uplink(), state.hub.now());
     Ok(InternetView {
         monitored: state.hub.internet().is_some(),
@@ -127,6 +160,7 @@ pub(crate) async fn seen(state: &WebState, cursor: Option<i64>, limit: u32) -> R
         since: last.as_ref().map(|seen| time_text::text(seen.since.wall)),
         next_check_at: last.as_ref().map(|seen| time_text::text(now.wall_at(seen.next))),
         evidence: last.map(|seen| seen.judged.evidence).unwrap_or_default(),
+        speed_tests: tests.into_iter().map(SpeedView::of).collect(),
         outages: page.outages.into_iter().map(|outage| OutageView::of(outage, now.wall)).collect(),
         next_cursor: page.next,
     })

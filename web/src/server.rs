@@ -3,8 +3,8 @@
 use crate::error::ApiError;
 use crate::state::WebState;
 use crate::{
-    ack, alerts, auth, events, headers, health, heartbeat, hosts, internet, keys, openapi, pages, render, settings, setup, supervision,
-    users,
+    ack, alerts, auth, events, headers, health, heartbeat, hosts, internet, keys, openapi, pages, render, settings, setup,
+    supervision, users,
 };
 use actix_web::dev::{HttpServiceFactory, Server};
 use actix_web::middleware::from_fn;

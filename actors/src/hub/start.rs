@@ -9,9 +9,10 @@ use crate::hosts::{AllDeaf, HostsActor, report_monitored_again, report_not_monit
 use crate::internet::InternetParts;
 use crate::roster::Roster;
 use crate::settings::Settings;
+use crate::speed::SpeedParts;
 use crate::supervision::{Addr, Exit, GroupEnd, Observer, Supervisor};
-use domain::schedule::BusinessHours;
 use crate::upstream::{self, UpstreamParts};
+use domain::schedule::BusinessHours;
 use domain::time::{Now, Steady};
 use domain::uplink::is_beyond_uplink;
 use std::cell::{Cell, RefCell};
@@ -60,6 +61,8 @@ pub struct NetParts {
     pub internet: Option<InternetParts>,
     /// The dead man's switch.
     pub upstream: Option<UpstreamParts>,
+    /// The speed test.
+    pub speed: Option<SpeedParts>,
 }
 
 /// What the children of the tree are made of.
@@ -77,6 +80,7 @@ pub(super) struct Made {
     pub(super) beyond: RefCell<HashSet<i64>>,
     pub(super) internet: Cell<Option<InternetParts>>,
     pub(super) upstream: Cell<Option<UpstreamParts>>,
+    pub(super) speed: Cell<Option<SpeedParts>>,
     pub(super) upstream_shown: upstream::Shown,
     /// The keeper's address, once it has one.
     pub(super) hosts: OnceLock<Addr<HostsActor>>,
@@ -138,6 +142,7 @@ impl Running {
             beyond: RefCell::new(recovered.beyond),
             internet: Cell::new(net.internet),
             upstream: Cell::new(net.upstream),
+            speed: Cell::new(net.speed),
             upstream_shown: upstream::Shown::default(),
             hosts: OnceLock::new(),
             alerts: OnceLock::new(),

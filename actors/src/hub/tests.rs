@@ -2,6 +2,7 @@
 
 mod panics;
 mod refusal;
+mod speed;
 mod uplink;
 mod upstream;
 

@@ -7,7 +7,7 @@
 //! ├ host keeper  permanent
 //! ├ hosts        many, transient; more than 5 restarts in 30 s: given up, told, tried every 5 minutes
 //! ├ alive        permanent
-//! ├ internet monitor, upstream monitor   permanent; more than 5 restarts in 60 s: given up, tried every 5 minutes
+//! ├ internet monitor, speed test, upstream monitor   permanent; more than 5 restarts in 60 s: given up, tried every 5 minutes
 //! └ canary       the one host inside: transient
 //! ```
 //!
@@ -24,6 +24,7 @@ use crate::alert::AlertActor;
 use crate::alive::AliveActor;
 use crate::hosts::HostsActor;
 use crate::internet::InternetActor;
+use crate::speed::SpeedActor;
 use crate::supervision::{Addr, AdminError, ChildDef, ChildSpec, Flags, GiveUp, Supervisor, Tree};
 use crate::upstream::UpstreamActor;
 use domain::restart::Intensity;
@@ -48,6 +49,7 @@ pub(super) const HOSTS: ChildSpec = ChildSpec::many("hosts");
 const ALIVE: ChildSpec = ChildSpec::core("alive");
 const INTERNET: ChildSpec = watcher("internet monitor");
 const UPSTREAM: ChildSpec = watcher("upstream monitor");
+const SPEED: ChildSpec = watcher("speed test");
 /// The group of the built-in canary.
 const CANARY: ChildSpec = ChildSpec::many("canary");
 
@@ -80,6 +82,13 @@ fn outside(mut tree: Tree, made: &Rc<Made>, supervisor: &Supervisor) -> Tree {
             let hosts = made.hosts.get().cloned().ok_or("the host keeper has no address")?;
             let parts = parts.take().ok_or("the internet monitor was started before")?;
             Ok(Some(InternetActor::new(made.bench.clone(), hosts, parts)))
+        }));
+    }
+    if let Some(parts) = made.speed.take() {
+        let (made, parts) = (Rc::clone(made), Cell::new(Some(parts)));
+        tree = tree.with(ChildDef::fallible(SPEED, move |_| {
+            let parts = parts.take().ok_or("the speed test was started before")?;
+            Ok(Some(SpeedActor::new(made.bench.clone(), parts)))
         }));
     }
     if let Some(parts) = made.upstream.take() {

@@ -102,7 +102,9 @@ mod tests {
     #[test]
     fn public_and_private_services_may_be_called() {
         let none = LocalOrigins::default();
-        for ip in ["8.8.8.8", "10.0.0.5", "172.17.0.2", "192.168.178.3", "100.64.0.9", "2001:db8::5", "fd00::5", "64:ff9b::808:808"] {
+        for ip in
+            ["8.8.8.8", "10.0.0.5", "172.17.0.2", "192.168.178.3", "100.64.0.9", "2001:db8::5", "fd00::5", "64:ff9b::808:808"]
+        {
             assert!(may(ip, &none), "{ip}");
         }
     }
@@ -112,8 +114,22 @@ mod tests {
         let none = LocalOrigins::default();
         let local = LocalOrigins::parse(&["http://127.0.0.1:9000"]).unwrap();
         for ip in [
-            "169.254.169.254", "0.0.0.0", "0.1.2.3", "224.0.0.1", "239.255.255.250", "255.255.255.255", "240.0.0.1", "::", "fe80::1",
-            "febf::1", "fec0::1", "ff02::1", "::ffff:169.254.169.254", "::ffff:0.0.0.0", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "0.1.2.3",
+            "224.0.0.1",
+            "239.255.255.250",
+            "255.255.255.255",
+            "240.0.0.1",
+            "::",
+            "fe80::1",
+            "febf::1",
+            "fec0::1",
+            "ff02::1",
+            "::ffff:169.254.169.254",
+            "::ffff:0.0.0.0",
+            "64:ff9b::a9fe:a9fe",
+            "2002:a9fe:a9fe::1",
         ] {
             assert!(!may(ip, &none) && !may(ip, &local), "{ip}");
         }
@@ -131,7 +147,15 @@ mod tests {
         for (secure, host, port) in [(true, "127.0.0.1", 9_000), (false, "127.0.0.1", 9_001), (false, "evil.example", 9_000)] {
             assert!(!call(secure, host, port), "{host}:{port}");
         }
-        for wrong in ["", "127.0.0.1:9000", "ftp://127.0.0.1", "http://10.0.0.1", "http://127.0.0.1/x", "http://a@127.0.0.1", "http://hc.example"] {
+        for wrong in [
+            "",
+            "127.0.0.1:9000",
+            "ftp://127.0.0.1",
+            "http://10.0.0.1",
+            "http://127.0.0.1/x",
+            "http://a@127.0.0.1",
+            "http://hc.example",
+        ] {
             assert!(LocalOrigins::parse(&[wrong]).is_err(), "{wrong}");
         }
     }

@@ -41,14 +41,19 @@ impl Endpoint {
         let fix = |what: &str| format!("{what}, {EXAMPLE}");
         let (url, expected) = text.split_once('#').ok_or_else(|| fix("must end in # and the expected status"))?;
         let (status, body) = expected.split_once(':').unwrap_or((expected, ""));
-        let status: u16 = status.parse().ok().filter(|n| (200..600).contains(n)).ok_or_else(|| fix("has no status from 200 to 599 after #"))?;
-        let uri = awc::http::Uri::from_str(url).ok().filter(|_| url.len() <= URL_MAX_BYTES).ok_or_else(|| fix("must be a URL"))?;
+        let status: u16 =
+            status.parse().ok().filter(|n| (200..600).contains(n)).ok_or_else(|| fix("has no status from 200 to 599 after #"))?;
+        let uri =
+            awc::http::Uri::from_str(url).ok().filter(|_| url.len() <= URL_MAX_BYTES).ok_or_else(|| fix("must be a URL"))?;
         let secure = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
             _ => return Err(fix("must begin with http:// or https://")),
         };
-        let host = uri.host().filter(|host| !host.is_empty() && !url.contains('@')).ok_or_else(|| fix("must have a host and no user name"))?;
+        let host = uri
+            .host()
+            .filter(|host| !host.is_empty() && !url.contains('@'))
+            .ok_or_else(|| fix("must have a host and no user name"))?;
         Ok(Endpoint {
             secure,
             host: host.to_owned(),
@@ -82,7 +87,17 @@ mod tests {
 
     #[test]
     fn everything_else_is_refused_with_an_example() {
-        for text in ["", "http://host/", "http://host/#", "http://host/#99", "http://host/#ok", "ftp://host/#200", "http:///#200", "http://u@host/#200", "host#200"] {
+        for text in [
+            "",
+            "http://host/",
+            "http://host/#",
+            "http://host/#99",
+            "http://host/#ok",
+            "ftp://host/#200",
+            "http:///#200",
+            "http://u@host/#200",
+            "host#200",
+        ] {
             assert!(Endpoint::parse(text).expect_err(text).contains("for example"), "{text}");
         }
         for (text, _) in super::super::ENDPOINTS.iter().zip(0..) {

@@ -107,7 +107,12 @@ mod tests {
         for url in ["http://10.0.0.2:3001/api/push/abcDEF", "https://kuma.example/base/api/push/x?status=up&msg=OK&ping="] {
             assert_eq!(Style::of(url), Style::Kuma, "{url}");
         }
-        for url in ["https://example.org", "https://example.org/ping", "https://hc-ping.com.evil.example/x", "https://example.org/api/pushed"] {
+        for url in [
+            "https://example.org",
+            "https://example.org/ping",
+            "https://hc-ping.com.evil.example/x",
+            "https://example.org/api/pushed",
+        ] {
             assert_eq!(Style::of(url), Style::Plain, "{url}");
         }
     }

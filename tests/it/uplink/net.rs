@@ -83,8 +83,8 @@ impl Net {
             run(&["ip", "netns", "add", space]);
             run(&["ip", "-n", space, "link", "set", "lo", "up"]);
         }
-        self.cable((&hub, "up", "10.91.1.2/24"), (&router, "lan", "10.91.1.1/24"));
-        self.cable((&router, "wan", "10.91.2.1/24"), (&net, "down", "10.91.2.2/24"));
+        self.cable((&hub, "eth0", "10.91.1.2/24"), (&router, "lan", "10.91.1.1/24"));
+        self.cable((&router, "wan", "10.91.2.1/24"), (&net, "eth0", "10.91.2.2/24"));
         run(&["ip", "-n", &hub, "route", "add", "default", "via", "10.91.1.1"]);
         run(&["ip", "-n", &router, "route", "add", "203.0.113.0/24", "via", "10.91.2.2"]);
         run(&["ip", "-n", &net, "route", "add", "10.91.1.0/24", "via", "10.91.2.1"]);
@@ -101,7 +101,7 @@ impl Net {
 
     /// A pair of interfaces, one in each namespace, with names that stay below what the kernel takes.
     fn cable(&self, a: (&str, &str, &str), b: (&str, &str, &str)) {
-        run(&["ip", "-n", a.0, "link", "add", a.1, "type", "veth", "peer", "name", b.1, "netns", b.0]);
+        run(&["ip", "-n", a.0, "link", "add", "name", a.1, "type", "veth", "peer", "name", b.1, "netns", b.0]);
         for (space, interface, address) in [a, b] {
             run(&["ip", "-n", space, "addr", "add", address, "dev", interface]);
             run(&["ip", "-n", space, "link", "set", interface, "up"]);
@@ -125,7 +125,15 @@ impl Net {
         let one = |server: &&str| {
             let mut command = self.within("net");
             let listen = format!("--listen-address={server}");
-            command.args(["dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--bind-interfaces", "--pid-file=", &listen]);
+            command.args([
+                "dnsmasq",
+                "--keep-in-foreground",
+                "--no-resolv",
+                "--no-hosts",
+                "--bind-interfaces",
+                "--pid-file=",
+                &listen,
+            ]);
             command.args([&format!("--address=/one.one.one.one/{WEB}"), &format!("--address=/example.net/{WEB}")]);
             Running(command.spawn().expect("dnsmasq"))
         };
@@ -205,7 +213,21 @@ impl Net {
 
     /// The router sends everybody to its login page.
     pub(super) fn open_portal(&self) {
-        self.router(&["iptables", "-t", "nat", "-A", "PREROUTING", "-p", "tcp", "--dport", "80", "-j", "REDIRECT", "--to-ports", PORTAL]);
+        self.router(&[
+            "iptables",
+            "-t",
+            "nat",
+            "-A",
+            "PREROUTING",
+            "-p",
+            "tcp",
+            "--dport",
+            "80",
+            "-j",
+            "REDIRECT",
+            "--to-ports",
+            PORTAL,
+        ]);
     }
 
     pub(super) fn close_portal(&self) {

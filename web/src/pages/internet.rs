@@ -2,7 +2,7 @@
 
 use super::Link;
 use crate::error::ApiError;
-use crate::internet::{InternetView, seen};
+use crate::internet::{InternetView, SpeedView, seen};
 use crate::query::Params;
 use crate::render;
 use crate::state::WebState;
@@ -26,6 +26,7 @@ struct Page {
     reason: Option<String>,
     evidence: Vec<String>,
     outages: Vec<Row>,
+    speeds: Vec<Test>,
     pages: bool,
     previous: Option<String>,
     next: Option<String>,
@@ -41,6 +42,25 @@ struct Row {
     unjudged: Option<i64>,
     alert: Option<i64>,
     evidence: String,
+}
+
+#[derive(Serialize)]
+struct Test {
+    at: String,
+    method: String,
+    down: Option<String>,
+    up: Option<String>,
+    error: Option<String>,
+}
+
+/// `12.3 Mbit/s`.
+fn mbit(kbit: i64) -> String {
+    format!("{}.{} Mbit/s", kbit / 1_000, kbit % 1_000 / 100)
+}
+
+fn test(view: SpeedView) -> Test {
+    let SpeedView { at, method, down_kbit_s, up_kbit_s, error } = view;
+    Test { at, method, down: down_kbit_s.map(mbit), up: up_kbit_s.map(mbit), error }
 }
 
 /// The uplink.
@@ -87,6 +107,7 @@ fn page(view: InternetView, later: bool) -> Page {
         reason,
         evidence,
         outages: view.outages.into_iter().map(row).collect(),
+        speeds: view.speed_tests.into_iter().map(test).collect(),
         pages: next.is_some() || later,
         previous: later.then(|| link(None)),
         next,
@@ -98,7 +119,9 @@ fn told(view: &InternetView) -> (&'static str, String) {
     match (view.monitored, view.verdict.as_deref()) {
         (false, _) => ("unknown", "The uplink is not watched: INTERNET_MONITOR is false.".to_owned()),
         (true, None) => ("unknown", "The first round is under way.".to_owned()),
-        (true, Some(verdict)) if view.in_doubt => ("late", format!("In doubt: the last round says {verdict}, the next will tell.")),
+        (true, Some(verdict)) if view.in_doubt => {
+            ("late", format!("In doubt: the last round says {verdict}, the next will tell."))
+        }
         (true, Some("online")) => ("up", "Online.".to_owned()),
         (true, Some(verdict)) => ("down", format!("Down: {verdict}.")),
     }
@@ -118,6 +141,7 @@ mod tests {
             since: None,
             next_check_at: None,
             outages: Vec::new(),
+            speed_tests: Vec::new(),
             next_cursor: None,
         }
     }

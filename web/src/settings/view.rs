@@ -158,7 +158,9 @@ fn note(enabled: bool, standing: &Standing) -> String {
     let failed = standing.last_call.as_ref().and_then(|(_, error)| error.as_deref());
     match (enabled, failed) {
         (false, _) => "not enabled".to_owned(),
-        _ if !standing.silent_because.is_empty() => format!("not told that the hub lives: {}", standing.silent_because.join("; ")),
+        _ if !standing.silent_because.is_empty() => {
+            format!("not told that the hub lives: {}", standing.silent_because.join("; "))
+        }
         (true, Some(error)) => format!("the last call failed: {error}"),
         (true, None) if standing.last_success.is_none() => "not called yet".to_owned(),
         (true, None) => "told that the hub lives".to_owned(),

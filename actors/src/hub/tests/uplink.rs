@@ -44,7 +44,7 @@ impl Way {
             report_to: report_to.map(str::to_owned),
             every_s: EVERY_S,
         };
-        NetParts { internet: Some(internet), upstream: None }
+        NetParts { internet: Some(internet), ..NetParts::default() }
     }
 
     fn is_dead(&self) -> bool {
@@ -228,51 +228,81 @@ fn a_monitor_that_hangs_silences_nobody() {
 fn an_outage_outlives_the_hub_and_ends_in_its_next_life() {
     let (folder, said) = (TempFolder::new().unwrap(), Memory::default());
     let way = Way::default();
-    life_with(&folder, 0, said.clone(), |_: &Clock| way.parts(None), async |w| {
-        w.host("web", "").await;
-        w.at(10).await.heard("web", REMOTE).await;
-        w.at(20).await.cut(&way, true);
-        w.at(350).await;
-    });
-    life_with(&folder, 400, said.clone(), |_: &Clock| way.parts(None), async |w| {
-        assert_eq!(w.at(1_500).await.status("web").await, Status::Up, "held since the first life");
-        w.cut(&way, false);
-        w.at(1_560).await;
-        assert_eq!(w.said(), ["Resolved: Internet Down"], "one incident over both lives");
-    });
-    life_with(&folder, 1_600, said, |_: &Clock| way.parts(None), async |w| {
-        assert_eq!(w.at(1_850).await.status("web").await, Status::Up, "a start replays the gap");
-        assert_eq!(w.at(1_970).await.status("web").await, Status::Down);
-    });
+    life_with(
+        &folder,
+        0,
+        said.clone(),
+        |_: &Clock| way.parts(None),
+        async |w| {
+            w.host("web", "").await;
+            w.at(10).await.heard("web", REMOTE).await;
+            w.at(20).await.cut(&way, true);
+            w.at(350).await;
+        },
+    );
+    life_with(
+        &folder,
+        400,
+        said.clone(),
+        |_: &Clock| way.parts(None),
+        async |w| {
+            assert_eq!(w.at(1_500).await.status("web").await, Status::Up, "held since the first life");
+            w.cut(&way, false);
+            w.at(1_560).await;
+            assert_eq!(w.said(), ["Resolved: Internet Down"], "one incident over both lives");
+        },
+    );
+    life_with(
+        &folder,
+        1_600,
+        said,
+        |_: &Clock| way.parts(None),
+        async |w| {
+            assert_eq!(w.at(1_850).await.status("web").await, Status::Up, "a start replays the gap");
+            assert_eq!(w.at(1_970).await.status("web").await, Status::Down);
+        },
+    );
 }
 
 #[test]
 fn the_outside_service_hears_success_failure_and_no_doubt() {
     let (folder, way) = (TempFolder::new().unwrap(), Way::default());
     let net = way.parts(Some(CHECK));
-    life_with(&folder, 0, Memory::default(), |_: &Clock| net, async |w| {
-        let id = CHECK.rsplit('/').next().unwrap();
-        w.at(610).await;
-        assert_eq!(way.calls(), [id; 3], "at the start and every five minutes");
-        way.0.lost.set(1);
-        w.at(905).await;
-        assert_eq!(way.calls().len(), 3, "a doubt is not told");
-        w.at(910).await;
-        assert_eq!(way.calls(), [id; 4]);
-        way.0.lost.set(3); // the calls get through: names fail, say
-        w.at(1_300).await;
-        assert_eq!(way.calls()[4..], ["fail", id]);
-        let fail = way.0.calls.borrow()[4].clone();
-        assert!(fail.body.is_some_and(|body| body.starts_with("isp: ")));
-    });
+    life_with(
+        &folder,
+        0,
+        Memory::default(),
+        |_: &Clock| net,
+        async |w| {
+            let id = CHECK.rsplit('/').next().unwrap();
+            w.at(610).await;
+            assert_eq!(way.calls(), [id; 3], "at the start and every five minutes");
+            way.0.lost.set(1);
+            w.at(905).await;
+            assert_eq!(way.calls().len(), 3, "a doubt is not told");
+            w.at(910).await;
+            assert_eq!(way.calls(), [id; 4]);
+            way.0.lost.set(3); // the calls get through: names fail, say
+            w.at(1_300).await;
+            assert_eq!(way.calls()[4..], ["fail", id]);
+            let fail = way.0.calls.borrow()[4].clone();
+            assert!(fail.body.is_some_and(|body| body.starts_with("isp: ")));
+        },
+    );
 }
 
 #[test]
 fn where_nobody_watches_the_uplink_hosts_are_judged_as_ever() {
     let folder = TempFolder::new().unwrap();
-    life_with(&folder, 0, Memory::default(), |_: &Clock| NetParts::default(), async |w| {
-        w.host("web", "").await;
-        w.at(10).await.heard("web", REMOTE).await;
-        assert_eq!(w.at(371).await.status("web").await, Status::Down);
-    });
+    life_with(
+        &folder,
+        0,
+        Memory::default(),
+        |_: &Clock| NetParts::default(),
+        async |w| {
+            w.host("web", "").await;
+            w.at(10).await.heard("web", REMOTE).await;
+            assert_eq!(w.at(371).await.status("web").await, Status::Down);
+        },
+    );
 }

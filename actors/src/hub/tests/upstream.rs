@@ -33,7 +33,12 @@ struct ServiceState {
 
 impl Service {
     fn new() -> Service {
-        let state = ServiceState { clock: RefCell::default(), zero: 1_795_420_800_000, pings: RefCell::default(), gone: Cell::new(false) };
+        let state = ServiceState {
+            clock: RefCell::default(),
+            zero: 1_795_420_800_000,
+            pings: RefCell::default(),
+            gone: Cell::new(false),
+        };
         Service(Rc::new(state))
     }
 
@@ -41,7 +46,7 @@ impl Service {
         *self.0.clock.borrow_mut() = Some(clock.clone());
         let service = self.clone();
         let caller = Box::new(move || Rc::new(service.clone()) as Rc<dyn Caller>);
-        NetParts { internet: None, upstream: Some(UpstreamParts { caller }) }
+        NetParts { upstream: Some(UpstreamParts { caller }), ..NetParts::default() }
     }
 
     /// Seconds at which a success came.
@@ -103,10 +108,16 @@ impl World {
 
 fn story(tell: impl AsyncFnOnce(&World, &Service)) {
     let (folder, service) = (TempFolder::new().unwrap(), Service::new());
-    life_with(&folder, 0, Memory::default(), |clock: &Clock| service.parts(clock), async |w| {
-        w.upstream(json!({"enabled": true, "url": CHECK, "interval_seconds": PERIOD_S})).await;
-        tell(w, &service).await;
-    });
+    life_with(
+        &folder,
+        0,
+        Memory::default(),
+        |clock: &Clock| service.parts(clock),
+        async |w| {
+            w.upstream(json!({"enabled": true, "url": CHECK, "interval_seconds": PERIOD_S})).await;
+            tell(w, &service).await;
+        },
+    );
 }
 
 #[test]
@@ -123,27 +134,39 @@ fn it_is_told_every_interval_once_the_canary_was_seen_to_die_and_not_before() {
 #[test]
 fn a_hub_that_was_off_for_ten_minutes_alerts_nobody_and_its_watcher_has_raised_the_alarm() {
     let (folder, service) = (TempFolder::new().unwrap(), Service::new());
-    life_with(&folder, 0, Memory::default(), |clock: &Clock| service.parts(clock), async |w| {
-        w.upstream(json!({"enabled": true, "url": CHECK, "interval_seconds": PERIOD_S})).await;
-        w.host("nas", "").await;
-        for second in [10, 300, 590] {
-            w.at(second).await.beat("nas").await;
-        }
-        w.at(600).await;
-    });
-    life_with(&folder, 1_200, Memory::default(), |clock: &Clock| service.parts(clock), async |w| {
-        for second in [1_210, 1_500, 1_790] {
-            assert_eq!(w.at(second).await.status("nas").await, Status::Up);
-            w.beat("nas").await;
-        }
-        assert_eq!(w.said(), Vec::<String>::new(), "no false alert");
-        assert_eq!(w.status("nas").await, Status::Up);
-        let told = service.successes();
-        assert!(!told.iter().any(|at| (600..1_230).contains(at)), "silent while off, and until it is proved again: {told:?}");
-        let alarms = service.alarms(1_800);
-        assert!(alarms.len() == 1 && (600..1_200).contains(&alarms[0]), "{alarms:?} after {told:?}");
-        assert!(told.iter().any(|at| (1_230..1_300).contains(at)), "{told:?}");
-    });
+    life_with(
+        &folder,
+        0,
+        Memory::default(),
+        |clock: &Clock| service.parts(clock),
+        async |w| {
+            w.upstream(json!({"enabled": true, "url": CHECK, "interval_seconds": PERIOD_S})).await;
+            w.host("nas", "").await;
+            for second in [10, 300, 590] {
+                w.at(second).await.beat("nas").await;
+            }
+            w.at(600).await;
+        },
+    );
+    life_with(
+        &folder,
+        1_200,
+        Memory::default(),
+        |clock: &Clock| service.parts(clock),
+        async |w| {
+            for second in [1_210, 1_500, 1_790] {
+                assert_eq!(w.at(second).await.status("nas").await, Status::Up);
+                w.beat("nas").await;
+            }
+            assert_eq!(w.said(), Vec::<String>::new(), "no false alert");
+            assert_eq!(w.status("nas").await, Status::Up);
+            let told = service.successes();
+            assert!(!told.iter().any(|at| (600..1_230).contains(at)), "silent while off, and until it is proved again: {told:?}");
+            let alarms = service.alarms(1_800);
+            assert!(alarms.len() == 1 && (600..1_200).contains(&alarms[0]), "{alarms:?} after {told:?}");
+            assert!(told.iter().any(|at| (1_230..1_300).contains(at)), "{told:?}");
+        },
+    );
 }
 
 #[test]
