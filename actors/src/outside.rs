@@ -90,7 +90,8 @@ async fn exchange(client: Client, local: Rc<LocalOrigins>, call: Call) -> Result
         Method::Head => awc::http::Method::HEAD,
         Method::Post => awc::http::Method::POST,
     };
-    let request = client.request(method, uri).address(address);
+    // A connection that was kept may be closed at the other side by now.
+    let request = client.request(method, uri).address(address).force_close();
     let sent = match call.body {
         Some(body) => request.content_type("text/plain; charset=utf-8").send_body(cut(body)).await,
         None => request.send().await,

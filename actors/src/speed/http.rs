@@ -47,7 +47,7 @@ impl Download {
     async fn down(&self, client: &Client, url: &str) -> Result<i64, String> {
         let uri: Uri = url.parse().map_err(|_| "the server's URL cannot be called".to_owned())?;
         let address = checked_address(&uri, &self.local).await?;
-        let mut answer = client.get(uri).address(address).send().await.map_err(|e| format!("no answer: {e}"))?;
+        let mut answer = client.get(uri).address(address).force_close().send().await.map_err(|e| format!("no answer: {e}"))?;
         if !answer.status().is_success() {
             return Err(format!("HTTP {}", answer.status().as_u16()));
         }
@@ -74,7 +74,7 @@ impl Download {
         let uri: Uri = url.parse().map_err(|_| "the server's URL cannot be called".to_owned())?;
         let address = checked_address(&uri, &self.local).await?;
         let began = self.clock.steady();
-        let request = client.post(uri).address(address).content_type("application/octet-stream");
+        let request = client.post(uri).address(address).force_close().content_type("application/octet-stream");
         let sent = tokio::time::timeout(Duration::from_millis(2 * DIRECTION_MS), request.send_body(vec![0; UP_BYTES])).await;
         let answer =
             sent.map_err(|_| "the upload did not end in time".to_owned())?.map_err(|e| format!("the upload broke: {e}"))?;
