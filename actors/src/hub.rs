@@ -393,6 +393,10 @@ impl Hub {
         let Some(actor) = entry.actor() else { return Err(HubError::NotFound("host")) };
         let asked = actor.send(Explain).timeout(Duration::from_secs(5)).await;
         let mut said = asked.map_err(|e| HubError::Db(DbError::NotDone(format!("the host's actor did not answer: {e}"))))?;
+        let overdue = said.deadline.is_some_and(|deadline| deadline < self.now().wall);
+        if overdue && entry.is_behind_uplink() && self.db().uplink().is_down() {
+            said.text.push_str("; not judged while the uplink is down");
+        }
         if said.status == Status::Down {
             let host = self.host(host_id).await?;
             let since = host.status_since.utc().format("%Y-%m-%d %H:%M:%S UTC");

@@ -105,6 +105,11 @@ impl Uplink {
         Some(Hold::Asked)
     }
 
+    /// Whether verdicts on hosts behind it are held for as long as it lasts.
+    pub(crate) fn is_down(&self) -> bool {
+        self.state.load(Ordering::Acquire) == State::Down as u8
+    }
+
     /// Whether it is known not to work, or in doubt.
     pub(crate) fn is_impaired(&self) -> bool {
         self.state.load(Ordering::Acquire) >= State::Doubt as u8

@@ -34,5 +34,6 @@ mod simulation;
 mod slow_clients;
 mod storm;
 mod uplink;
+mod upstream;
 mod wal;
 mod writers;

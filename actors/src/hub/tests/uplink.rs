@@ -194,6 +194,8 @@ fn a_host_of_the_local_network_is_judged_in_an_outage_and_its_tag_decides_otherw
         assert_eq!(w.at(372).await.status("near").await, Status::Down);
         assert_eq!(w.status("vpn").await, Status::Down);
         assert_eq!(w.at(600).await.status("tagged").await, Status::Up);
+        let said = w.running.hub.explain("tagged").await.unwrap().text;
+        assert!(said.ends_with("not judged while the uplink is down"), "{said}");
         w.cut(way, false);
         assert_eq!(w.at(900).await.status("tagged").await, Status::Up);
         assert_eq!(w.at(1_000).await.status("tagged").await, Status::Down, "silent for longer than allowed since then");
