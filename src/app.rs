@@ -11,14 +11,20 @@ use actors::alert::AlertParts;
 use actors::alert::discord::{AllowedHosts, Waits};
 use actors::alert::text::Texts;
 use actors::clock::Clock;
-use actors::hub::{Hub, HubParts, Running};
+use actors::hub::{Hub, HubParts, NetParts, Running};
+use actors::internet::InternetParts;
 use actors::link::ack_link;
+use actors::outside::{Caller, Outside};
+use actors::probe::{Network, Probes};
 use actors::settings::Settings;
+use actors::speed::SpeedParts;
 use actors::supervision::{ESCALATED, Exit, name_children_in_panics};
+use actors::upstream::UpstreamParts;
 use signals::Asked;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -122,6 +128,7 @@ pub async fn start(config: Config) -> Result<App, StartError> {
     let (setup, setup_path) = SetupLink::new(store.writer.conn()).map_err(failed)?;
     let public_url = config.public_url.clone().unwrap_or_else(|| url_of(address));
     let alert = notices(texts, &keyring, public_url, &clock);
+    let net = outside(&config, &clock);
     let parts = HubParts {
         store,
         keyring,
@@ -131,6 +138,7 @@ pub async fn start(config: Config) -> Result<App, StartError> {
         settings,
         alert,
         exit: Exit::process(),
+        net,
     };
     let mut running = Running::start_unheard(parts).await.map_err(failed)?;
     running.watch_for_hangs().map_err(|error| StartError::Machine { what: "the thread that notices hangs", error })?;
@@ -266,6 +274,23 @@ fn notices(texts: Texts, keyring: &Arc<Keyring>, public_url: String, clock: &Clo
     let (keyring, clock) = (keyring.clone(), clock.clone());
     let sign = move |alert| Some(ack_link(&keyring, &public_url, alert, clock.now().wall.plus_ms(LINK_VALID_MS)));
     AlertParts::discord(Waits::default(), Arc::new(sign), texts)
+}
+
+/// What looks at the outside: the uplink unless it is switched off, and the upstream, which runtime settings switch on.
+fn outside(config: &Config, clock: &Clock) -> NetParts {
+    let caller = || {
+        let local = config.net.local.clone();
+        Box::new(move || Rc::new(Outside::new(local.clone())) as Rc<dyn Caller>)
+    };
+    let (targets, clock, metered) = (config.net.targets.clone(), clock.clone(), clock.clone());
+    let internet = config.net.monitor.then(|| InternetParts {
+        probes: Box::new(move || Rc::new(Network::new(targets.clone(), clock.clone())) as Rc<dyn Probes>),
+        caller: caller(),
+        report_to: config.net.healthchecks_url.as_ref().map(|url| url.expose().to_owned()),
+        every_s: config.net.every_s,
+    });
+    let speed = config.net.speed.clone().map(|plan| SpeedParts::real(plan, config.net.local.clone(), metered));
+    NetParts { internet, upstream: Some(UpstreamParts { caller: caller() }), speed }
 }
 
 fn serve(

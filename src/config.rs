@@ -7,6 +7,7 @@ mod error;
 mod hosts_file;
 mod layers;
 mod limits;
+mod net;
 mod plan;
 mod secret;
 mod templates;
@@ -18,6 +19,7 @@ pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use hosts_file::{HostsFile, HostsFileEntry, TOKEN_MIN_CHARS};
 pub use limits::Limits;
+pub use net::Net;
 pub use plan::{Change, Difference, plan};
 pub use secret::Secret;
 pub use templates::templates;
@@ -72,6 +74,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// `limits:` of `settings.yaml`.
     pub limits: Limits,
+    /// What the monitors of the uplink and the upstream are told.
+    pub net: Net,
     /// Settings of features that are not in this version.
     pub later: Later,
     /// The folder of the configuration files.
@@ -115,15 +119,12 @@ pub struct Later {
     pub llm_default_model: String,
     /// `LLM_API_STYLE`; none: guessed from the URL.
     pub llm_api_style: Option<LlmStyle>,
-    /// `HEALTHCHECKS_URL`.
-    pub healthchecks_url: Option<Secret>,
     /// `SSH_ALLOW_PUBLIC`.
     pub ssh_allow_public: bool,
 }
 
 /// Which settings belong to features that are not there yet.
-const LATER_NAMES: [&str; 6] =
-    ["LLM_API_URL", "LLM_API_KEY", "LLM_DEFAULT_MODEL", "LLM_API_STYLE", "HEALTHCHECKS_URL", "SSH_ALLOW_PUBLIC"];
+const LATER_NAMES: [&str; 5] = ["LLM_API_URL", "LLM_API_KEY", "LLM_DEFAULT_MODEL", "LLM_API_STYLE", "SSH_ALLOW_PUBLIC"];
 
 impl Config {
     /// The configuration made of `environment` and the files in `folder`, which need not exist.
@@ -151,6 +152,7 @@ impl Config {
             log_filter: log_filter(&mut layers),
             log_format: layers.value("LOG_FORMAT", LogFormat::Text, values::log_format),
             limits,
+            net: net::read(&mut layers),
             later: later(&mut layers),
             folder: folder.to_path_buf(),
             hosts_file: folder.join("hosts.yaml"),
@@ -222,7 +224,6 @@ fn later(layers: &mut Layers) -> Later {
         llm_api_key: layers.optional("LLM_API_KEY", |text| Ok(Secret::new(text))),
         llm_default_model: layers.value("LLM_DEFAULT_MODEL", DEFAULT_MODEL.to_owned(), |text| Ok(text.to_owned())),
         llm_api_style: layers.optional("LLM_API_STYLE", values::llm_style),
-        healthchecks_url: layers.optional("HEALTHCHECKS_URL", |text| hidden(text, "https://hc-ping.com/your-uuid")),
         ssh_allow_public: layers.value("SSH_ALLOW_PUBLIC", false, values::switch),
     }
 }

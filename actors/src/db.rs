@@ -19,10 +19,12 @@ use crate::gate::{Full, Gate, Permit};
 use crate::refusal::Refusals;
 use crate::roster::HostEntry;
 use crate::supervision::{Addr, ChildId, Context, Exit};
+use crate::uplink::Uplink;
 use actix::prelude::*;
 use batch::Side;
 use domain::incident::NewIncident;
 use domain::time::{Now, Steady};
+use domain::uplink::is_beyond_uplink;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -96,6 +98,7 @@ pub(crate) struct Shared {
     limits: Limits,
     stats: Stats,
     refusals: Refusals,
+    uplink: Arc<Uplink>,
 }
 
 #[derive(Default)]
@@ -159,6 +162,7 @@ impl Db {
             limits,
             stats: Stats { last_commit: AtomicI64::new(now.0), ..Stats::default() },
             refusals: Refusals::default(),
+            uplink: Arc::default(),
         }))
     }
 
@@ -177,6 +181,7 @@ impl Db {
         if beat.signal.is_life() {
             beat.entry.pulse.live(beat.at);
         }
+        self.note_source(&beat);
         let permit = self.0.gate.enter()?;
         let (reply, answer) = oneshot::channel();
         self.offer(Job::Beat(beat, permit, reply))?;
@@ -298,6 +303,21 @@ impl Db {
     /// What the writer has done.
     pub fn stats(&self) -> &Stats {
         &self.0.stats
+    }
+
+    /// What is known of the uplink.
+    pub fn uplink(&self) -> &Arc<Uplink> {
+        &self.0.uplink
+    }
+
+    /// A heartbeat says where its host is, and one from beyond the uplink that the uplink works.
+    fn note_source(&self, beat: &Beat) {
+        let Some(source) = beat.source_ip else { return };
+        let beyond = is_beyond_uplink(source);
+        beat.entry.pulse.set_beyond(beyond);
+        if beyond {
+            self.0.uplink.heard(beat.at.steady);
+        }
     }
 
     /// Since when the store refuses to write, if it does.

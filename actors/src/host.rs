@@ -9,6 +9,7 @@ use crate::db::{Db, DbError, Judgement};
 use crate::incident::overdue;
 use crate::roster::HostEntry;
 use crate::supervision::Context;
+use crate::uplink::Hold;
 use actix::prelude::*;
 use domain::schedule::BusinessHours;
 use domain::signal::Signal;
@@ -27,6 +28,10 @@ pub(crate) const TICK_FRESH_MS: i64 = 3_000;
 pub(crate) const DRAIN_MS: i64 = 1_000;
 /// When to look again at a verdict that could not be stored.
 const RETRY_MS: u64 = 1_000;
+/// How often to look at a host whose verdict waits for an answer about the uplink, and at one that waits for the uplink itself, whose
+/// end is told.
+const ASKED_LOOK_MS: u64 = 250;
+const HELD_LOOK_MS: u64 = 30_000;
 /// When to look again at a host that is never due.
 const NEVER_DUE_MS: u64 = 24 * 3_600_000;
 /// Timers longer than this are split: nothing is lost by waking once a day.
@@ -55,8 +60,9 @@ impl Bench {
             && now.steady.0 >= self.judge_from.load(Ordering::Relaxed)
     }
 
-    /// The judge of a host as the store knows it, with every later deaf window replayed.
-    pub fn watch(&self, record: &HostRecord) -> Watch {
+    /// The judge of a host as the store knows it, with every later deaf window replayed, and every outage of the uplink if it is
+    /// behind that.
+    pub fn watch(&self, record: &HostRecord, behind_uplink: bool) -> Watch {
         let mut watch =
             Watch::new(record.spec.frequency_s, record.spec.grace_s, record.spec.schedule.clone(), record.judged_from);
         watch.status = record.status;
@@ -65,7 +71,7 @@ impl Bench {
         watch.last_seen = record.last_seen.map(|(_, steady)| steady);
         watch.run_started = record.run.as_ref().map(|(_, steady, _)| *steady);
         watch.run_extra_s = record.run_extra_s;
-        self.replay_absences(&mut watch);
+        self.replay_absences(&mut watch, behind_uplink);
         watch
     }
 
@@ -78,16 +84,22 @@ impl Bench {
         watch.last_seen = entry.pulse.last_seen();
         watch.run_started = entry.pulse.run_started();
         watch.run_extra_s = entry.pulse.run_extra_s();
-        self.replay_absences(&mut watch);
+        self.replay_absences(&mut watch, entry.is_behind_uplink());
         watch
     }
 
-    fn replay_absences(&self, watch: &mut Watch) {
+    fn replay_absences(&self, watch: &mut Watch, behind_uplink: bool) {
         let life = watch.last_seen.map_or(watch.judged_from, |seen| seen.max(watch.judged_from));
         let now = self.clock.now();
-        for (from, to) in self.deaf.read().unwrap_or_else(PoisonError::into_inner).iter().filter(|w| w.1 > life) {
-            watch.on_deaf((*from).max(life), *to, now);
+        let mut gaps = if behind_uplink { self.db.uplink().gaps_after(life) } else { Vec::new() };
+        let deaf = self.deaf.read().unwrap_or_else(PoisonError::into_inner);
+        let mut deaf = deaf.iter().filter(|w| w.1 > life);
+        if gaps.is_empty() {
+            return deaf.for_each(|(from, to)| watch.on_deaf((*from).max(life), *to, now));
         }
+        gaps.extend(deaf.by_ref());
+        gaps.sort_by_key(|gap| gap.0);
+        gaps.into_iter().for_each(|(from, to)| watch.on_deaf(from.max(life), to, now));
     }
 }
 
@@ -244,7 +256,14 @@ impl HostActor {
         });
         match verdict {
             Verdict::Overdue { .. } if !self.bench.is_listening(now) => self.wake_in(DRAIN_MS as u64 / 4, ctx),
-            Verdict::Overdue { deadline, reason } => self.judge(now, deadline, reason, ctx),
+            Verdict::Overdue { deadline, reason } => match self.hold(deadline, now) {
+                Some(Hold::Asked) => self.wake_in(ASKED_LOOK_MS, ctx),
+                Some(Hold::Down) => {
+                    self.entry.pulse.hold();
+                    self.wake_in(HELD_LOOK_MS, ctx);
+                }
+                None => self.judge(now, deadline, reason, ctx),
+            },
             Verdict::Waiting { .. } => match self.watch.wake_at(now) {
                 Some(at) => self.wake_in(u64::try_from(at.since_ms(now.steady)).unwrap_or(0), ctx),
                 None => self.wake_in(NEVER_DUE_MS, ctx),
@@ -254,6 +273,11 @@ impl HostActor {
                 ctx.cancel_future(self.timer);
             }
         }
+    }
+
+    /// Whether its silence must wait for news of the uplink.
+    fn hold(&self, deadline: Steady, now: Now) -> Option<Hold> {
+        if self.entry.is_behind_uplink() { self.bench.db.uplink().hold(deadline, now.steady) } else { None }
     }
 
     fn wake_in(&mut self, ms: u64, ctx: &mut Context<Self>) {
@@ -283,7 +307,8 @@ impl HostActor {
             Ok(holds) => {
                 if holds {
                     let lag_ms = self.bench.clock.steady().since_ms(deadline);
-                    log::warn!("host {} is down: on disk {lag_ms} ms after its deadline", self.entry.host_id);
+                    let level = if self.entry.row == store::canary::ROW { log::Level::Debug } else { log::Level::Warn };
+                    log::log!(level, "host {} is down: on disk {lag_ms} ms after its deadline", self.entry.host_id);
                 }
                 self.look_again(holds, ctx);
             }
@@ -312,7 +337,8 @@ impl HostActor {
         let read = async move { db.read(move |conn| crate::hosts::read_host(conn, row, &business)).await }.into_actor(self);
         ctx.wait(read.map(|record, actor, ctx| match record {
             Ok(record) => {
-                (actor.watch, actor.basis) = (actor.bench.watch(&record), Basis::of(&record));
+                let watch = actor.bench.watch(&record, actor.entry.is_behind_uplink());
+                (actor.watch, actor.basis) = (watch, Basis::of(&record));
                 actor.stale = false;
                 actor.look(ctx);
             }

@@ -9,6 +9,8 @@ use actix::prelude::*;
 use domain::incident::AlertType;
 use domain::schedule::BusinessHours;
 use domain::time::{Now, Steady};
+use domain::watch::Verdict;
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
@@ -28,6 +30,8 @@ pub struct HostsActor {
     spec: Arc<ChildSpec>,
     /// Hosts to watch from its first turn on.
     recovered: Vec<HostRecord>,
+    /// Which of them (`hosts.id`) were last heard over the uplink.
+    beyond: HashSet<i64>,
 }
 
 /// Watch these hosts, as committed in this revision: they are new.
@@ -55,6 +59,21 @@ pub struct AllDeaf {
     pub to: Steady,
 }
 
+/// The uplink was down: what hosts behind it did meanwhile is not known. Answers how many of them were due in that time.
+#[derive(Message)]
+#[rtype(result = "usize")]
+pub struct Unheard {
+    /// When it was last seen working before.
+    pub from: Steady,
+    /// When it was seen working again.
+    pub to: Steady,
+}
+
+/// Tags that say whether a host is behind the uplink, whatever address it is heard from.
+pub const BEHIND_UPLINK: &str = "uplink";
+/// The other one: it is on the hub's own network.
+pub const NOT_BEHIND_UPLINK: &str = "no-uplink";
+
 /// The wall clock stepped: every window is computed anew.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -68,8 +87,9 @@ impl HostsActor {
         supervisor: Supervisor,
         spec: Arc<ChildSpec>,
         recovered: Vec<HostRecord>,
+        beyond: HashSet<i64>,
     ) -> HostsActor {
-        HostsActor { bench, roster, supervisor, spec, recovered }
+        HostsActor { bench, roster, supervisor, spec, recovered, beyond }
     }
 
     fn admit_all(&self, records: Vec<HostRecord>, revision: u64) {
@@ -84,7 +104,9 @@ impl HostsActor {
         let run = record.run.as_ref().map(|(_, steady, _)| *steady);
         let pulse = Pulse::new(record.status, record.last_seen, run, record.last_beat_id);
         pulse.set_run(run, record.run_extra_s);
-        let (watch, basis) = (self.bench.watch(&record), Basis::of(&record));
+        pulse.set_beyond(self.beyond.contains(&record.row));
+        let behind = behind_uplink(&record).unwrap_or_else(|| pulse.is_beyond());
+        let (watch, basis) = (self.bench.watch(&record, behind), Basis::of(&record));
         let entry = Arc::new(entry(record, revision, Arc::new(pulse), OnceLock::new()));
         let (bench, watched) = (self.bench.clone(), entry.clone());
         let id = ChildId::from(&entry.host_id);
@@ -106,9 +128,16 @@ impl HostsActor {
     }
 }
 
+/// What a host's tags say about the uplink; when they say both, the careful one counts.
+fn behind_uplink(record: &HostRecord) -> Option<bool> {
+    let has = |tag: &str| record.spec.tags.iter().any(|known| known == tag);
+    has(BEHIND_UPLINK).then_some(true).or_else(|| has(NOT_BEHIND_UPLINK).then_some(false))
+}
+
 fn entry(record: HostRecord, revision: u64, pulse: Arc<Pulse>, actor: OnceLock<Addr<HostActor>>) -> HostEntry {
     HostEntry {
         row: record.row,
+        behind_uplink: behind_uplink(&record),
         text: search_text(&record.spec),
         silenced_until: record.silenced_until,
         judged_from: record.judged_from,
@@ -157,7 +186,8 @@ impl Handler<Changed> for HostsActor {
         let Some(old) = known else { return };
         // The row may be behind what was heard.
         record.last_seen = old.pulse.last_seen_wall().zip(old.pulse.last_seen()).or(record.last_seen);
-        let (watch, basis) = (self.bench.watch(&record), Basis::of(&record));
+        let behind = behind_uplink(&record).unwrap_or_else(|| old.pulse.is_beyond());
+        let (watch, basis) = (self.bench.watch(&record, behind), Basis::of(&record));
         let new = Arc::new(entry(*record, revision, old.pulse.clone(), old.actor.clone()));
         self.roster.put(&new);
         if let Some(actor) = new.actor() {
@@ -192,6 +222,23 @@ impl Handler<AllDeaf> for HostsActor {
         }
         self.bench.judge_from.store(deaf.to.0 + DRAIN_MS, Ordering::Relaxed);
         self.tell_all(&Deaf { from: deaf.from, to: deaf.to });
+    }
+}
+
+impl Handler<Unheard> for HostsActor {
+    type Result = usize;
+
+    fn handle(&mut self, gap: Unheard, _: &mut Context<Self>) -> usize {
+        let now = self.bench.clock.now();
+        let behind: Vec<_> = self.roster.all().into_iter().filter(|entry| entry.is_behind_uplink()).collect();
+        let is_due = |entry: &&Arc<HostEntry>| matches!(self.bench.watch_now(entry).evaluate(now), Verdict::Overdue { .. });
+        // Who was due and was heard again before it was sure that the uplink works was not judged either.
+        let unjudged = behind.iter().filter(|entry| entry.pulse.take_held() | is_due(entry)).count();
+        self.bench.db.uplink().add_gap(gap.from, gap.to);
+        for actor in behind.iter().filter_map(|entry| entry.actor()) {
+            actor.do_send(Deaf { from: gap.from, to: gap.to });
+        }
+        unjudged
     }
 }
 

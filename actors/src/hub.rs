@@ -5,7 +5,7 @@ mod start;
 mod tests;
 mod tree;
 
-pub use start::{HubParts, Running};
+pub use start::{HubParts, NetParts, Running};
 
 /// The group of all host actors in the supervision tree.
 pub const HOSTS_GROUP: &str = tree::HOSTS.name;
@@ -15,9 +15,11 @@ use crate::clock::{Clock, Mark};
 use crate::db::{Db, DbError};
 use crate::host::{Bench, Explain};
 use crate::hosts::{Admit, Changed, Dismiss, HostsActor, read_host};
+use crate::internet::InternetActor;
 use crate::roster::{HostEntry, Roster};
 use crate::settings::Settings;
 use crate::supervision::{Addr, ChildId, ChildView, Live, State};
+use crate::{uplink, upstream};
 use actix::prelude::*;
 use domain::field::FieldError;
 use domain::host::{HostDraft, HostId, HostSpec, Status};
@@ -50,6 +52,8 @@ pub(crate) struct Inner {
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) hosts: Addr<HostsActor>,
     pub(crate) alerts: Addr<AlertActor>,
+    pub(crate) internet: Option<Addr<InternetActor>>,
+    pub(crate) upstream: upstream::Shown,
     pub(crate) settings: Arc<Settings>,
     pub(crate) live: Live,
     pub(crate) lag_most_ms: Arc<AtomicI64>,
@@ -178,6 +182,21 @@ impl Hub {
     /// The actor that tells people.
     pub fn alerts(&self) -> &Addr<AlertActor> {
         &self.0.alerts
+    }
+
+    /// The last round of the uplink's monitor; none before the first, or without a monitor.
+    pub fn uplink(&self) -> Option<uplink::Seen> {
+        self.db().uplink().seen()
+    }
+
+    /// The monitor of the uplink, if there is one.
+    pub fn internet(&self) -> Option<&Addr<InternetActor>> {
+        self.0.internet.as_ref()
+    }
+
+    /// How the dead man's switch stands.
+    pub fn upstream(&self) -> upstream::Standing {
+        self.0.upstream.get()
     }
 
     /// The tree of supervised actors.
@@ -382,6 +401,10 @@ impl Hub {
         let Some(actor) = entry.actor() else { return Err(HubError::NotFound("host")) };
         let asked = actor.send(Explain).timeout(Duration::from_secs(5)).await;
         let mut said = asked.map_err(|e| HubError::Db(DbError::NotDone(format!("the host's actor did not answer: {e}"))))?;
+        let overdue = said.deadline.is_some_and(|deadline| deadline < self.now().wall);
+        if overdue && entry.is_behind_uplink() && self.db().uplink().is_down() {
+            said.text.push_str("; not judged while the uplink is down");
+        }
         if said.status == Status::Down {
             let host = self.host(host_id).await?;
             let since = host.status_since.utc().format("%Y-%m-%d %H:%M:%S UTC");

@@ -32,6 +32,8 @@ pub struct Pulse {
     last_beat: AtomicI64,
     due: AtomicI64,
     status: AtomicU8,
+    beyond: AtomicBool,
+    held: AtomicBool,
     unwritten: AtomicBool,
 }
 
@@ -46,6 +48,8 @@ impl Pulse {
             last_beat: AtomicI64::new(last_beat.unwrap_or(0)),
             due: AtomicI64::new(NEVER),
             status: AtomicU8::new(status as u8),
+            beyond: AtomicBool::new(false),
+            held: AtomicBool::new(false),
             unwritten: AtomicBool::new(false),
         }
     }
@@ -84,6 +88,25 @@ impl Pulse {
     /// How much longer the open run asked to be given, in seconds.
     pub fn run_extra_s(&self) -> u32 {
         self.run_extra_s.load(Ordering::Acquire)
+    }
+
+    /// Whether the last heartbeat that told its source came over the uplink.
+    pub(crate) fn is_beyond(&self) -> bool {
+        self.beyond.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_beyond(&self, beyond: bool) {
+        self.beyond.store(beyond, Ordering::Relaxed);
+    }
+
+    /// A verdict on it is held: it was due while the uplink was down.
+    pub(crate) fn hold(&self) {
+        self.held.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that was so since the last time this was asked.
+    pub(crate) fn take_held(&self) -> bool {
+        self.held.swap(false, Ordering::Relaxed)
     }
 
     /// The newest row of the host's chain of heartbeats.
@@ -150,6 +173,8 @@ pub struct HostEntry {
     pub schedule: Arc<Schedule>,
     /// How loud its alerts are.
     pub severity: Severity,
+    /// Whether it is behind the uplink, if its tags say so.
+    pub behind_uplink: Option<bool>,
     /// Whether the user has paused it.
     pub paused: bool,
     /// Until when nobody is told.
@@ -164,6 +189,11 @@ pub struct HostEntry {
 }
 
 impl HostEntry {
+    /// Whether its silence means nothing while the uplink is down: as its tags say, else by where it was last heard from.
+    pub fn is_behind_uplink(&self) -> bool {
+        self.behind_uplink.unwrap_or_else(|| self.pulse.is_beyond())
+    }
+
     /// The actor that watches this host, once it runs.
     pub fn actor(&self) -> Option<&Addr<HostActor>> {
         self.actor.get()

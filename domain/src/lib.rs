@@ -20,4 +20,5 @@ pub mod schedule;
 pub mod signal;
 pub mod template;
 pub mod time;
+pub mod uplink;
 pub mod watch;

@@ -32,7 +32,7 @@ const fn setting(name: &'static str, kind: Kind) -> Setting {
 }
 
 /// Every setting there is.
-pub(super) const SETTINGS: [Setting; 22] = [
+pub(super) const SETTINGS: [Setting; 33] = [
     setting("API_HOST", Kind::Text),
     setting("API_PORT", Kind::Number),
     setting("API_SECRET_KEY", Kind::Text),
@@ -44,6 +44,17 @@ pub(super) const SETTINGS: [Setting; 22] = [
     setting("LLM_DEFAULT_MODEL", Kind::Text),
     setting("LLM_API_STYLE", Kind::Text),
     setting("HEALTHCHECKS_URL", Kind::Text),
+    setting("INTERNET_MONITOR", Kind::Switch),
+    setting("INTERNET_EVERY", Kind::Text),
+    setting("INTERNET_DNS_SERVERS", Kind::List),
+    setting("INTERNET_ENDPOINTS", Kind::List),
+    setting("INTERNET_GATEWAY", Kind::Text),
+    setting("UPSTREAM_ALLOWED_HOSTS", Kind::List),
+    setting("SPEED_TEST_METHOD", Kind::Text),
+    setting("SPEED_TEST_SERVER", Kind::Text),
+    setting("SPEED_TEST_EVERY", Kind::Text),
+    setting("SPEED_TEST_LEAST_DOWN_MBIT", Kind::Number),
+    setting("SPEED_TEST_LEAST_UP_MBIT", Kind::Number),
     setting("BUSINESS_HOURS_START", Kind::Text),
     setting("BUSINESS_HOURS_END", Kind::Text),
     setting("BUSINESS_HOURS_DAYS", Kind::List),

@@ -167,6 +167,16 @@ pub fn since_mark(conn: &Connection, mark: i64) -> Result<Vec<BeatsSince>> {
     Ok(hosts.into_values().collect())
 }
 
+/// Where each host (`hosts.id`) was last heard from, as far as it was told.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn last_sources(conn: &Connection) -> Result<Vec<(i64, String)>> {
+    let sql = "SELECT h.id, b.source_ip FROM hosts h JOIN heartbeats b ON b.id = h.last_beat_id WHERE b.source_ip IS NOT NULL";
+    let mut query = conn.prepare_cached(sql)?;
+    Ok(query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
+}
+
 /// The id of the newest beat of all, 0 when there is none.
 ///
 /// # Errors

@@ -6,6 +6,7 @@
 pub mod alerts;
 pub mod alive;
 pub mod beats;
+pub mod canary;
 pub mod channels;
 mod column;
 pub mod deliveries;
@@ -16,6 +17,7 @@ pub mod keys;
 mod lock;
 mod migrate;
 pub mod open;
+pub mod outages;
 pub mod outbox;
 pub mod reader;
 #[cfg(test)]
@@ -23,6 +25,7 @@ mod sample;
 pub mod seal;
 pub mod sessions;
 pub mod settings;
+pub mod speed;
 pub mod temporary;
 pub mod uptime;
 pub mod users;

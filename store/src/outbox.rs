@@ -103,6 +103,7 @@ impl State {
 
 /// Why a notice is held back, or is never told.
 const SILENCED: &str = "silenced";
+const UPLINK_DOWN: &str = "uplink down";
 /// Why what waited for a channel is not told there any more.
 const CHANNEL_REMOVED: &str = "channel removed";
 
@@ -135,6 +136,26 @@ pub fn catch_up(tx: &Transaction<'_>, channel: i64, at: Wall) -> Result<usize> {
          ORDER BY id",
     )?;
     Ok(query.execute(params![channel, at.0, SILENCED])?)
+}
+
+/// What waits about this incident waits until `until`: it says itself that nobody can be reached. What is on its way goes on.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn hold(tx: &Transaction<'_>, alert: i64, until: Steady) -> Result<usize> {
+    let mut query = tx.prepare_cached(
+        "UPDATE outbox SET next_attempt_at = max(next_attempt_at, ?2), reason = ?3 WHERE alert_id = ?1 AND state = 'pending'",
+    )?;
+    Ok(query.execute(params![alert, until.0, UPLINK_DOWN])?)
+}
+
+/// What [`hold`] held is due now.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn release(tx: &Transaction<'_>, alert: i64, now: Steady) -> Result<usize> {
+    let sql = "UPDATE outbox SET next_attempt_at = ?2, reason = NULL WHERE alert_id = ?1 AND state = 'pending' AND reason = ?3";
+    Ok(tx.prepare_cached(sql)?.execute(params![alert, now.0, UPLINK_DOWN])?)
 }
 
 /// Ends everything that waits for a channel that is no more, or has no URL.
@@ -597,6 +618,21 @@ mod tests {
         });
         let due = |s| store.reader.read(|conn| waiting(conn, late, at(s).steady, 9)).unwrap().len();
         assert_eq!((due(89), due(90)), (0, 1), "a silence is kept for the late one too");
+    }
+
+    #[test]
+    fn what_is_held_waits_and_is_due_when_it_is_released() {
+        let (mut store, _folder) = temporary().unwrap();
+        let alert = does(&mut store.writer, |tx| Ok(alerts::open(tx, None, &missed("x"), at(1))?.0));
+        let waits = |store: &crate::Store, s: i64| {
+            store.reader.read(|conn| waiting(conn, crate::channels::PRIMARY, at(s).steady, 9)).unwrap().len()
+        };
+        assert_eq!(does(&mut store.writer, |tx| hold(tx, alert, at(60).steady)), 1);
+        does(&mut store.writer, |tx| hold(tx, alert, at(50).steady));
+        assert_eq!((waits(&store, 59), waits(&store, 60)), (0, 1), "never shortened");
+        assert_eq!(does(&mut store.writer, |tx| release(tx, alert, at(20).steady)), 1);
+        assert_eq!((waits(&store, 19), waits(&store, 20)), (0, 1));
+        assert_eq!(does(&mut store.writer, |tx| release(tx, alert, at(21).steady)), 0);
     }
 
     #[test]

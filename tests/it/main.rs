@@ -33,5 +33,7 @@ mod sigterm;
 mod simulation;
 mod slow_clients;
 mod storm;
+mod uplink;
+mod upstream;
 mod wal;
 mod writers;

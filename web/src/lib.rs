@@ -16,6 +16,7 @@ mod headers;
 pub mod health;
 pub mod heartbeat;
 pub mod hosts;
+pub mod internet;
 pub mod keys;
 pub mod limits;
 mod metadata;

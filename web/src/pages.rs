@@ -12,6 +12,7 @@ pub(crate) mod host;
 pub(crate) mod host_do;
 pub(crate) mod host_form;
 mod host_past;
+pub(crate) mod internet;
 pub(crate) mod keys;
 mod link;
 pub(crate) mod sign_in;

@@ -26,7 +26,7 @@ use std::sync::LazyLock;
 const THEME_COOKIE: &str = "theme";
 
 /// Every template by its name.
-const TEMPLATES: [(&str, &str); 28] = [
+const TEMPLATES: [(&str, &str); 29] = [
     ("account", include_str!("../templates/account.hbs")),
     ("ack", include_str!("../templates/ack.hbs")),
     ("alert", include_str!("../templates/alert.hbs")),
@@ -44,6 +44,7 @@ const TEMPLATES: [(&str, &str); 28] = [
     ("host_form", include_str!("../templates/host_form.hbs")),
     ("host_row", include_str!("../templates/host_row.hbs")),
     ("icons", include_str!("../templates/icons.hbs")),
+    ("internet", include_str!("../templates/internet.hbs")),
     ("keys", include_str!("../templates/keys.hbs")),
     ("layout", include_str!("../templates/layout.hbs")),
     ("login", include_str!("../templates/login.hbs")),
@@ -117,10 +118,11 @@ struct Entry {
 }
 
 /// The places of the navigation, with the section each belongs to.
-const NAV: [(&str, &str, &str); 5] = [
+const NAV: [(&str, &str, &str); 6] = [
     ("dashboard", "/dashboard", "Dashboard"),
     ("alerts", "/alerts", "Alerts"),
     ("deliveries", "/deliveries", "Deliveries"),
+    ("internet", "/internet", "Internet"),
     ("config", "/config", "Config"),
     ("supervision", "/supervision", "Supervision"),
 ];

@@ -3,8 +3,8 @@
 use crate::error::ApiError;
 use crate::state::WebState;
 use crate::{
-    ack, alerts, auth, events, headers, health, heartbeat, hosts, keys, openapi, pages, render, settings, setup, supervision,
-    users,
+    ack, alerts, auth, events, headers, health, heartbeat, hosts, internet, keys, openapi, pages, render, settings, setup,
+    supervision, users,
 };
 use actix_web::dev::{HttpServiceFactory, Server};
 use actix_web::middleware::from_fn;
@@ -79,6 +79,7 @@ pub fn configure(cfg: &mut ServiceConfig, state: web::Data<WebState>) {
         .service(resource("/alerts/{id}/silence", "POST").route(web::post().to(pages::alert::silence)))
         .service(resource("/deliveries", "GET").route(web::get().to(pages::deliveries::show)))
         .service(resource("/supervision", "GET").route(web::get().to(pages::supervision::show)))
+        .service(resource("/internet", "GET").route(web::get().to(pages::internet::show)))
         .service(resource("/config", "GET").route(web::get().to(pages::config::show)))
         .service(resource("/config/webhook", "POST").route(web::post().to(pages::config_do::set_webhook)))
         .service(resource("/config/webhook/remove", "POST").route(web::post().to(pages::config_do::remove_webhook)))
@@ -135,6 +136,8 @@ fn management() -> impl HttpServiceFactory {
         .service(resource("/settings/all", "GET").route(web::get().to(settings::all)))
         .service(resource("/settings/revisions", "GET").route(web::get().to(settings::revisions)))
         .service(resource("/settings/revisions/{id}/undo", "POST").route(web::post().to(settings::undo)))
+        .service(resource("/internet", "GET").route(web::get().to(internet::show)))
+        .service(resource("/internet/outages.csv", "GET").route(web::get().to(internet::csv)))
         .service(resource("/supervision", "GET").route(web::get().to(supervision::show)))
         .service(resource("/events", "GET").route(web::get().to(events::show)))
         .default_service(web::to(nothing))

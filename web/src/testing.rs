@@ -13,7 +13,7 @@ use actors::alert::discord::{AllowedHosts, Deliver, Outcome, Reply, WebhookUrl};
 use actors::alert::text::Texts;
 use actors::clock::Clock;
 use actors::db::Limits;
-use actors::hub::{HubParts, Running};
+use actors::hub::{HubParts, NetParts, Running};
 use actors::settings::Settings;
 use actors::supervision::Exit;
 use domain::schedule::BusinessHours;
@@ -98,6 +98,7 @@ impl Bed {
             settings,
             alert: AlertParts { deliver: Box::new(|| Rc::new(Taker)), links: Arc::new(|_| None), texts: Texts::default() },
             exit: Exit::process(),
+            net: NetParts::default(),
         };
         let running = Running::start(parts).await.unwrap();
         let state = WebState::new(WebParts {

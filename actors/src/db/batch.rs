@@ -446,6 +446,14 @@ fn count_rollback(shared: &Shared, size: usize, error: &StoreError) {
 /// A verdict holds only while nothing was heard since it was made: memory is asked first, the row decides.
 fn write_judgement(tx: &Transaction<'_>, turn: &mut Turn, judgement: &Judgement) -> Result<bool, StoreError> {
     let entry = &judgement.entry;
+    if entry.row == store::canary::ROW {
+        let dead = store::canary::go_down(tx, judgement.seen, judgement.now)?;
+        if dead {
+            turn.remember_status(entry);
+            entry.pulse.set_status(Status::Down);
+        }
+        return Ok(dead);
+    }
     let seen = seen_of(&entry.pulse);
     let steady = seen.map(|(_, steady)| steady);
     if steady != judgement.seen || entry.pulse.status() == Status::Down {

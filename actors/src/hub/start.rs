@@ -6,12 +6,17 @@ use crate::clock::{Clock, Mark};
 use crate::db::{Db, DbError, Limits};
 use crate::host::{Bench, DRAIN_MS, TICK_FRESH_MS};
 use crate::hosts::{AllDeaf, HostsActor, report_monitored_again, report_not_monitored, resolve_not_monitored};
+use crate::internet::InternetParts;
 use crate::roster::Roster;
 use crate::settings::Settings;
+use crate::speed::SpeedParts;
 use crate::supervision::{Addr, Exit, GroupEnd, Observer, Supervisor};
+use crate::upstream::{self, UpstreamParts};
 use domain::schedule::BusinessHours;
 use domain::time::{Now, Steady};
+use domain::uplink::is_beyond_uplink;
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
@@ -19,7 +24,7 @@ use std::time::Duration;
 use store::alive::DeafWindow;
 use store::hosts::HostRecord;
 use store::seal::Keyring;
-use store::{Store, StoreError, Writer, alive, beats, hosts};
+use store::{Store, StoreError, Writer, alive, beats, hosts, outages};
 use tokio::sync::Notify;
 
 /// How long a stop waits for the last sign of life.
@@ -45,6 +50,19 @@ pub struct HubParts {
     pub alert: AlertParts,
     /// What an escalation does.
     pub exit: Exit,
+    /// What looks at the outside.
+    pub net: NetParts,
+}
+
+/// What looks at the outside; by default nothing does.
+#[derive(Default)]
+pub struct NetParts {
+    /// The monitor of the uplink.
+    pub internet: Option<InternetParts>,
+    /// The dead man's switch.
+    pub upstream: Option<UpstreamParts>,
+    /// The speed test.
+    pub speed: Option<SpeedParts>,
 }
 
 /// What the children of the tree are made of.
@@ -58,6 +76,12 @@ pub(super) struct Made {
     pub(super) lag_most_ms: Arc<AtomicI64>,
     /// The hosts the start found, for the first life of the keeper.
     pub(super) recovered: RefCell<Vec<HostRecord>>,
+    /// Which of them were last heard over the uplink.
+    pub(super) beyond: RefCell<HashSet<i64>>,
+    pub(super) internet: Cell<Option<InternetParts>>,
+    pub(super) upstream: Cell<Option<UpstreamParts>>,
+    pub(super) speed: Cell<Option<SpeedParts>>,
+    pub(super) upstream_shown: upstream::Shown,
     /// The keeper's address, once it has one.
     pub(super) hosts: OnceLock<Addr<HostsActor>>,
     /// The alert actor's address, once it has one.
@@ -91,11 +115,12 @@ impl Running {
     /// # Errors
     /// What the store says; nothing runs then.
     pub async fn start_unheard(parts: HubParts) -> Result<Running, StoreError> {
-        let HubParts { store, keyring, clock, limits, business, settings, alert, exit } = parts;
+        let HubParts { store, keyring, clock, limits, business, settings, alert, exit, net } = parts;
         let Store { mut writer, reader, .. } = store;
         let recovered = recover(&mut writer, &clock, &business)?;
         let news = Arc::new(Notify::new());
         let db = Db::new(writer, recovered.newest_beat, reader, clock.clone(), news, limits);
+        recovered.gaps.iter().for_each(|(from, to)| db.uplink().add_gap(*from, *to));
         let bench = Arc::new(Bench {
             tick: AtomicI64::new(clock.steady().0),
             judge_from: AtomicI64::new(i64::MAX),
@@ -114,6 +139,11 @@ impl Running {
             exit,
             lag_most_ms: Arc::default(),
             recovered: RefCell::new(recovered.hosts),
+            beyond: RefCell::new(recovered.beyond),
+            internet: Cell::new(net.internet),
+            upstream: Cell::new(net.upstream),
+            speed: Cell::new(net.speed),
+            upstream_shown: upstream::Shown::default(),
             hosts: OnceLock::new(),
             alerts: OnceLock::new(),
         });
@@ -127,6 +157,8 @@ impl Running {
             keyring,
             hosts: addrs.hosts,
             alerts: addrs.alerts,
+            internet: addrs.internet,
+            upstream: made.upstream_shown.clone(),
             settings,
             live: supervisor.live(),
             lag_most_ms: made.lag_most_ms.clone(),
@@ -198,6 +230,10 @@ struct Recovered {
     newest_beat: i64,
     hosts: Vec<HostRecord>,
     deaf: Vec<(Steady, Steady)>,
+    /// When the uplink was down.
+    gaps: Vec<(Steady, Steady)>,
+    /// Hosts last heard over it.
+    beyond: HashSet<i64>,
 }
 
 /// Continues the timeline, writes down what only the log of heartbeats knew, and notes since when nobody listened.
@@ -237,7 +273,15 @@ fn recover(writer: &mut Writer, clock: &Clock, business: &BusinessHours) -> Resu
         writer.transact(restarted).map_err(|e| e.error)?;
     }
     let deaf = alive::deaf_since(writer.conn(), Steady(i64::MIN))?.into_iter().map(|w| (w.from, w.to)).collect();
-    Ok(Recovered { until, newest_beat, hosts, deaf })
+    let gaps = outages::gaps(writer.conn())?;
+    let beyond = beyond_uplink(writer)?;
+    Ok(Recovered { until, newest_beat, hosts, deaf, gaps, beyond })
+}
+
+fn beyond_uplink(writer: &Writer) -> Result<HashSet<i64>, StoreError> {
+    let sources = beats::last_sources(writer.conn())?;
+    let is_beyond = |source: &str| source.parse().is_ok_and(is_beyond_uplink);
+    Ok(sources.into_iter().filter(|(_, source)| is_beyond(source)).map(|(row, _)| row).collect())
 }
 
 /// `hosts.last_seen` is written behind the heartbeats; this brings it up to them.

@@ -2,10 +2,13 @@
 
 mod panics;
 mod refusal;
+mod speed;
+mod uplink;
+mod upstream;
 
-use super::{HubParts, Running};
+use super::{HubParts, NetParts, Running};
 use crate::alert::AlertParts;
-use crate::alert::discord::{AllowedHosts, Deliver, Outcome, Reply, WebhookUrl};
+use crate::alert::discord::{AllowedHosts, Deliver, Outcome, Reply, Scope, WebhookUrl};
 use crate::alert::text::Texts;
 use crate::clock::Clock;
 use crate::db::{Beat, DbError, Limits};
@@ -26,10 +29,23 @@ use store::{Options, Store, StoreError, TempFolder};
 
 /// Messages by title, in order; edits are marked.
 #[derive(Clone, Default)]
-struct Memory(Rc<RefCell<Vec<String>>>);
+struct Memory(Rc<RefCell<Vec<String>>>, Rc<Line>);
+
+/// The line to Discord: whether it is cut, and what went over it.
+#[derive(Default)]
+struct Line {
+    cut: Cell<bool>,
+    bodies: RefCell<Vec<Value>>,
+}
 
 impl Memory {
     fn take(&self, prefix: &str, body: &Value) -> Reply {
+        if self.1.cut.get() {
+            let (error, scope) = ("no connection".to_owned(), Scope::Channel);
+            let outcome = Outcome::Retry { after_ms: None, error, scope, ambiguous: false };
+            return Reply { outcome, status: None, pause_ms: 0 };
+        }
+        self.1.bodies.borrow_mut().push(body.clone());
         let mut said = self.0.borrow_mut();
         said.push(format!("{prefix}{}", body["embeds"][0]["title"].as_str().unwrap_or("?")));
         let outcome = if prefix.is_empty() { Outcome::Delivered { remote_id: said.len().to_string() } } else { Outcome::Edited };
@@ -69,19 +85,27 @@ fn world(story: impl AsyncFnOnce(&World)) {
 
 /// One life of a hub in `folder`, `after_s` seconds after the first one began; it ends without a word, as by kill -9.
 fn life(folder: &TempFolder, after_s: i64, story: impl AsyncFnOnce(&World)) {
+    life_with(folder, after_s, Memory::default(), |_| NetParts::default(), story);
+}
+
+/// The same, with a line to Discord and a look at the outside.
+fn life_with(
+    folder: &TempFolder,
+    after_s: i64,
+    said: Memory,
+    net: impl FnOnce(&Clock) -> NetParts,
+    story: impl AsyncFnOnce(&World),
+) {
     let build = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     actix::System::with_tokio_rt(build).block_on(async {
         let start = domain::time::Wall(1_795_420_800_000);
         let clock = Clock::virtual_on_boot(start.plus_ms(after_s * 1_000), after_s * 1_000);
-        let (said, escalated) = (Memory::default(), Rc::new(Cell::new(0)));
-        let running = start_hub(folder, &clock, said.clone(), escalated.clone()).await;
+        let escalated = Rc::new(Cell::new(0));
+        let parts = HubParts { net: net(&clock), ..parts(folder, &clock, said.clone(), escalated.clone()) };
+        let running = Running::start(parts).await.unwrap();
         let world = World { running, clock, said, zero: start.0, escalated };
         story(&world).await;
     });
-}
-
-async fn start_hub(folder: &TempFolder, clock: &Clock, said: Memory, escalated: Rc<Cell<u32>>) -> Running {
-    Running::start(parts(folder, clock, said, escalated)).await.unwrap()
 }
 
 fn parts(folder: &TempFolder, clock: &Clock, said: Memory, escalated: Rc<Cell<u32>>) -> HubParts {
@@ -101,6 +125,7 @@ fn parts(folder: &TempFolder, clock: &Clock, said: Memory, escalated: Rc<Cell<u3
         settings: Arc::new(settings),
         alert,
         exit: Exit::calling(move |_, _| escalated.set(escalated.get() + 1)),
+        net: NetParts::default(),
     }
 }
 
@@ -120,12 +145,22 @@ impl World {
     }
 
     async fn signal(&self, name: &str, signal: Signal) -> Result<(), DbError> {
-        self.signal_for(name, signal, 0).await
+        self.signal_from(None, name, signal).await
+    }
+
+    /// Heard from this address.
+    async fn signal_from(&self, source: Option<&str>, name: &str, signal: Signal) -> Result<(), DbError> {
+        self.take(source, name, signal, 0).await
     }
 
     async fn signal_for(&self, name: &str, signal: Signal, for_s: u32) -> Result<(), DbError> {
+        self.take(None, name, signal, for_s).await
+    }
+
+    async fn take(&self, source: Option<&str>, name: &str, signal: Signal, for_s: u32) -> Result<(), DbError> {
+        let source_ip = source.map(|ip| ip.parse().unwrap());
         let entry = self.running.hub.roster().find(name).unwrap();
-        let beat = Beat { entry, at: self.clock.now(), signal, source_ip: None, metadata: None, key: None, run_id: None, for_s };
+        let beat = Beat { entry, at: self.clock.now(), signal, source_ip, metadata: None, key: None, run_id: None, for_s };
         self.running.hub.db().beat(beat).await.map(drop)
     }
 

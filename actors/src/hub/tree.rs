@@ -6,7 +6,9 @@
 //! ├ alert        permanent
 //! ├ host keeper  permanent
 //! ├ hosts        many, transient; more than 5 restarts in 30 s: given up, told, tried every 5 minutes
-//! └ alive        permanent
+//! ├ alive        permanent
+//! ├ internet monitor, speed test, upstream monitor   permanent; more than 5 restarts in 60 s: given up, tried every 5 minutes
+//! └ canary       the one host inside: transient
 //! ```
 //!
 //! *Why `one_for_one`.* Nobody here holds what only one life of a sibling knows. The queue, the pulses and the outbox outlive the
@@ -21,7 +23,12 @@ use super::start::Made;
 use crate::alert::AlertActor;
 use crate::alive::AliveActor;
 use crate::hosts::HostsActor;
-use crate::supervision::{Addr, AdminError, ChildDef, ChildSpec, Flags, Supervisor, Tree};
+use crate::internet::InternetActor;
+use crate::speed::SpeedActor;
+use crate::supervision::{Addr, AdminError, ChildDef, ChildSpec, Flags, GiveUp, Supervisor, Tree};
+use crate::upstream::UpstreamActor;
+use domain::restart::Intensity;
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -40,16 +47,62 @@ const HOST_KEEPER: ChildSpec = ChildSpec::core("host keeper");
 /// The group of all host actors.
 pub(super) const HOSTS: ChildSpec = ChildSpec::many("hosts");
 const ALIVE: ChildSpec = ChildSpec::core("alive");
+const INTERNET: ChildSpec = watcher("internet monitor");
+const UPSTREAM: ChildSpec = watcher("upstream monitor");
+const SPEED: ChildSpec = watcher("speed test");
+/// The group of the built-in canary.
+const CANARY: ChildSpec = ChildSpec::many("canary");
+
+/// What looks at the outside: the hub lives without it.
+const fn watcher(name: &'static str) -> ChildSpec {
+    let mut spec = ChildSpec::worker(name);
+    spec.rule.intensity = Intensity { max_restarts: 5, period_ms: 60_000 };
+    spec.on_give_up = GiveUp::RetryEvery(300_000);
+    spec
+}
 
 /// The tree over what `made` holds; `supervisor` will keep it.
 pub(super) fn tree(made: &Rc<Made>, supervisor: &Supervisor) -> Tree {
     let hosts = Arc::new(HOSTS);
-    Tree::new(FLAGS)
+    let tree = Tree::new(FLAGS)
         .with(db(made))
         .with(alert(made))
         .with(keeper(made, supervisor, &hosts))
         .with(ChildDef::group(&hosts))
-        .with(alive(made))
+        .with(alive(made));
+    outside(tree, made, supervisor)
+}
+
+/// What looks at the outside, if anything does. The monitor of the uplink starts before anybody is judged: a lease holds hosts
+/// behind it until the first round.
+fn outside(mut tree: Tree, made: &Rc<Made>, supervisor: &Supervisor) -> Tree {
+    if let Some(parts) = made.internet.take() {
+        let (made, parts) = (Rc::clone(made), Cell::new(Some(parts)));
+        tree = tree.with(ChildDef::fallible(INTERNET, move |_| {
+            let hosts = made.hosts.get().cloned().ok_or("the host keeper has no address")?;
+            let parts = parts.take().ok_or("the internet monitor was started before")?;
+            Ok(Some(InternetActor::new(made.bench.clone(), hosts, parts)))
+        }));
+    }
+    if let Some(parts) = made.speed.take() {
+        let (made, parts) = (Rc::clone(made), Cell::new(Some(parts)));
+        tree = tree.with(ChildDef::fallible(SPEED, move |_| {
+            let parts = parts.take().ok_or("the speed test was started before")?;
+            Ok(Some(SpeedActor::new(made.bench.clone(), parts)))
+        }));
+    }
+    if let Some(parts) = made.upstream.take() {
+        let (made, supervisor, canaries) = (Rc::clone(made), supervisor.downgrade(), Arc::new(CANARY));
+        let (parts, group) = (Cell::new(Some(parts)), ChildDef::group(&canaries));
+        tree = tree.with(ChildDef::fallible(UPSTREAM, move |_| {
+            let supervisor = supervisor.upgrade().ok_or("its supervisor is gone")?;
+            let parts = parts.take().ok_or("the upstream monitor was started before")?;
+            let (bench, settings, shown) = (made.bench.clone(), made.settings.clone(), made.upstream_shown.clone());
+            Ok(Some(UpstreamActor::new(bench, settings, parts, supervisor, canaries.clone(), shown)))
+        }));
+        tree = tree.with(group);
+    }
+    tree
 }
 
 fn db(made: &Rc<Made>) -> ChildDef {
@@ -73,9 +126,9 @@ fn keeper(made: &Rc<Made>, supervisor: &Supervisor, hosts: &Arc<ChildSpec>) -> C
     ChildDef::fallible(HOST_KEEPER, move |ctx| {
         // Set once: a keeper that is restarted keeps its address.
         let _ = made.hosts.set(ctx.address());
-        let (recovered, hosts) = (made.recovered.take(), Arc::clone(&hosts));
+        let (recovered, beyond, hosts) = (made.recovered.take(), made.beyond.take(), Arc::clone(&hosts));
         let supervisor = supervisor.upgrade().ok_or("its supervisor is gone")?;
-        Ok(Some(HostsActor::new(made.bench.clone(), made.roster.clone(), supervisor, hosts, recovered)))
+        Ok(Some(HostsActor::new(made.bench.clone(), made.roster.clone(), supervisor, hosts, recovered, beyond)))
     })
 }
 
@@ -95,6 +148,7 @@ pub(super) async fn start(made: &Rc<Made>, supervisor: &Supervisor) -> Result<Ad
     let not_found = |name: &str| AdminError::NotFound(name.to_owned());
     Ok(Addrs {
         alerts: supervisor.addr(ALERT.name).ok_or_else(|| not_found(ALERT.name))?,
+        internet: supervisor.addr(INTERNET.name),
         hosts: supervisor.addr(HOST_KEEPER.name).ok_or_else(|| not_found(HOST_KEEPER.name))?,
     })
 }
@@ -103,4 +157,5 @@ pub(super) async fn start(made: &Rc<Made>, supervisor: &Supervisor) -> Result<Ad
 pub(super) struct Addrs {
     pub(super) alerts: Addr<AlertActor>,
     pub(super) hosts: Addr<HostsActor>,
+    pub(super) internet: Option<Addr<InternetActor>>,
 }

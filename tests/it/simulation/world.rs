@@ -13,7 +13,7 @@ use actors::alert::text::Texts;
 use actors::clock::Clock;
 use actors::db::Limits;
 use actors::faults::{self, Fault};
-use actors::hub::{Hub, HubParts, Running};
+use actors::hub::{Hub, HubParts, NetParts, Running};
 use actors::settings::Settings;
 use actors::supervision::Exit;
 use domain::schedule::BusinessHours;
@@ -149,6 +149,7 @@ async fn start(folder: &Path, shared: &Rc<Shared>, clock: &Clock) -> Running {
                 shared.changed.notify_one();
             }
         }),
+        net: NetParts::default(),
     };
     Running::start_unheard(parts).await.expect("the hub starts")
 }

@@ -4,6 +4,7 @@ use crate::error::ApiError;
 use crate::state::WebState;
 use crate::time_text;
 use actors::settings::{ShownRevision, mask};
+use actors::upstream::Standing;
 use serde::Serialize;
 use store::channels;
 use utoipa::ToSchema;
@@ -58,8 +59,11 @@ pub struct UpstreamView {
     /// Whether it is told now.
     #[schema(example = false)]
     pub active: bool,
-    /// Why it is not told now.
+    /// How it stands, in words: why it is not told, if it is not.
     pub note: String,
+    /// When a success last arrived there, in this run of the hub.
+    #[schema(required, format = DateTime)]
+    pub last_success_at: Option<String>,
 }
 
 /// Everything that can be set.
@@ -132,13 +136,51 @@ pub(crate) async fn webhooks(state: &WebState) -> Result<WebhookSettings, ApiErr
 }
 
 pub(crate) fn upstream(state: &WebState) -> UpstreamView {
-    let upstream = state.hub.settings().upstream();
+    let (upstream, standing) = (state.hub.settings().upstream(), state.hub.upstream());
     UpstreamView {
         enabled: upstream.enabled,
         url: upstream.url.as_deref().map(mask),
         method: upstream.method.as_str().to_owned(),
         interval_seconds: upstream.interval_s,
-        active: false,
-        note: "stored and checked; the monitor that calls it arrives in a later version".to_owned(),
+        active: upstream.enabled && is_active(&standing),
+        note: note(upstream.enabled, &standing),
+        last_success_at: standing.last_success.map(|at| time_text::text(at.wall)),
+    }
+}
+
+/// The last thing that was to be told arrived, and it was that the hub lives.
+fn is_active(standing: &Standing) -> bool {
+    let taken = standing.last_call.as_ref().is_some_and(|(_, error)| error.is_none());
+    taken && standing.silent_because.is_empty() && standing.last_success.is_some()
+}
+
+fn note(enabled: bool, standing: &Standing) -> String {
+    let failed = standing.last_call.as_ref().and_then(|(_, error)| error.as_deref());
+    match (enabled, failed) {
+        (false, _) => "not enabled".to_owned(),
+        _ if !standing.silent_because.is_empty() => {
+            format!("not told that the hub lives: {}", standing.silent_because.join("; "))
+        }
+        (true, Some(error)) => format!("the last call failed: {error}"),
+        (true, None) if standing.last_success.is_none() => "not called yet".to_owned(),
+        (true, None) => "told that the hub lives".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::time::{Now, Steady, Wall};
+
+    #[test]
+    fn the_note_says_why_the_upstream_is_not_told() {
+        let at = Now { wall: Wall(0), steady: Steady(0) };
+        let well = Standing { last_success: Some(at), last_call: Some((at, None)), silent_because: Vec::new() };
+        assert!(is_active(&well) && note(true, &well) == "told that the hub lives");
+        let silent = Standing { silent_because: vec!["an alert waits".into()], ..well.clone() };
+        assert!(!is_active(&silent) && note(true, &silent).ends_with("an alert waits"));
+        let failed = Standing { last_call: Some((at, Some("HTTP 404".into()))), ..well };
+        assert!(!is_active(&failed) && note(true, &failed).ends_with("HTTP 404"));
+        assert_eq!((note(false, &failed).as_str(), note(true, &Standing::default()).as_str()), ("not enabled", "not called yet"));
     }
 }

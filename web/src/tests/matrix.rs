@@ -22,7 +22,7 @@ const IDENTITIES: [&str; 10] = [
 ];
 
 /// What a route is open to: its method and path as documented, and the least it needs.
-const ROUTES: [(&str, &str, Need); 49] = [
+const ROUTES: [(&str, &str, Need); 51] = [
     ("get", "/api/v1/users", Need::AdminRead),
     ("post", "/api/v1/users", Need::Write),
     ("patch", "/api/v1/users/{id}", Need::Write),
@@ -66,6 +66,8 @@ const ROUTES: [(&str, &str, Need); 49] = [
     ("get", "/api/v1/settings/all", Need::Read),
     ("get", "/api/v1/settings/revisions", Need::Read),
     ("post", "/api/v1/settings/revisions/{id}/undo", Need::Write),
+    ("get", "/api/v1/internet", Need::Read),
+    ("get", "/api/v1/internet/outages.csv", Need::Read),
     ("get", "/api/v1/supervision", Need::Read),
     ("get", "/api/v1/health", Need::Nothing),
     ("get", "/api/v1/openapi.json", Need::Nothing),

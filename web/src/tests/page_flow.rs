@@ -102,7 +102,7 @@ async fn a_viewer_sees_no_token_and_no_button() {
     let bed = Bed::new().await;
     let token = bed.host("web-01").await;
     let look = |path: &str| from(Method::GET, path).insert_header(("Authorization", format!("Bearer {}", bed.reader)));
-    for path in ["/dashboard", "/hosts/web-01", "/config", "/alerts", "/deliveries", "/supervision"] {
+    for path in ["/dashboard", "/hosts/web-01", "/config", "/alerts", "/deliveries", "/internet", "/supervision"] {
         let page = bed.send(look(path)).await;
         assert_eq!(page.status, StatusCode::OK, "{path}");
         assert!(!page.text.contains(&token), "{path}");

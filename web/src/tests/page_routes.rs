@@ -3,7 +3,7 @@
 use super::matrix::Need;
 
 /// As in the matrix: method and path as documented, and the least it needs.
-pub(super) const PAGES: [(&str, &str, Need); 44] = [
+pub(super) const PAGES: [(&str, &str, Need); 45] = [
     ("get", "/", Need::Elsewhere),
     ("get", "/dashboard", Need::Page),
     ("get", "/api/v1/dashboard", Need::Page),
@@ -25,6 +25,7 @@ pub(super) const PAGES: [(&str, &str, Need); 44] = [
     ("post", "/alerts/{id}/silence", Need::Form),
     ("get", "/deliveries", Need::Page),
     ("get", "/supervision", Need::Page),
+    ("get", "/internet", Need::Page),
     ("get", "/config", Need::Page),
     ("post", "/config/webhook", Need::Form),
     ("post", "/config/webhook/remove", Need::Form),
