@@ -85,7 +85,7 @@ fn due(entry: &HostEntry, status: Status) -> Option<i64> {
     if entry.pulse.run_started().is_some() {
         return Some(told.0);
     }
-    let heard = entry.pulse.last_seen()?;
+    let Some(heard) = entry.pulse.last_seen() else { return Some(told.0) };
     Some(told.0.max(heard.0 + (i64::from(entry.frequency_s) + i64::from(entry.grace_s)) * 1_000))
 }
 

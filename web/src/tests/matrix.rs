@@ -9,7 +9,7 @@ use serde_json::Value;
 const IDENTITIES: [&str; 6] = ["nobody", "wrong", "reader", "writer", "operator", "environment"];
 
 /// What a route is open to: its method and path as documented, and the least it needs.
-const ROUTES: [(&str, &str, Need); 44] = [
+const ROUTES: [(&str, &str, Need); 45] = [
     ("get", "/api/v1/heartbeat/{host_id}", Need::HostToken),
     ("post", "/api/v1/heartbeat/{host_id}", Need::HostToken),
     ("head", "/api/v1/heartbeat/{host_id}", Need::HostToken),
@@ -33,6 +33,7 @@ const ROUTES: [(&str, &str, Need); 44] = [
     ("get", "/api/v1/hosts/{host_id}/heartbeats", Need::Read),
     ("get", "/api/v1/hosts/{host_id}/events", Need::Read),
     ("get", "/api/v1/hosts/{host_id}/explain", Need::Read),
+    ("get", "/api/v1/hosts/{host_id}/uptime", Need::Read),
     ("get", "/api/v1/alerts", Need::Read),
     ("get", "/api/v1/alerts/{id}", Need::Read),
     ("post", "/api/v1/alerts/{id}/acknowledge", Need::Write),
