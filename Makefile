@@ -43,6 +43,7 @@ bench: ## Measure heartbeats a second, judging, start and what supervision costs
 
 snapshots: ## Accept what the snapshot tests see now; look at the difference before you commit it
 	UPDATE_SNAPSHOTS=1 $(CARGO) test --locked --test it cli
+	UPDATE_SNAPSHOTS=1 $(CARGO) test --locked -p pulsewarden-web --lib page_snapshots
 
 clean: ## Remove what was built
 	$(CARGO) clean

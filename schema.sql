@@ -12,8 +12,8 @@ CREATE TABLE hosts (
     token BLOB NOT NULL,                         -- sealed, so that the page can show the URL again
     token_hash BLOB NOT NULL,                    -- SHA-256 of the token: what a caller is checked against
     expected_frequency_seconds INTEGER NOT NULL CHECK (expected_frequency_seconds BETWEEN 1 AND 31622400),
-    schedule_type TEXT NOT NULL DEFAULT 'always',
-    schedule_config TEXT,
+    schedule_type TEXT NOT NULL DEFAULT 'always', -- always, business_hours, custom, cron
+    schedule_config TEXT,                        -- JSON: windows, or {"cron", "timezone"}
     grace_period_seconds INTEGER NOT NULL DEFAULT 60 CHECK (grace_period_seconds BETWEEN 0 AND 2592000),
     last_seen INTEGER,                           -- written behind: heartbeats after alive.beat_mark are newer
     last_seen_steady INTEGER,
@@ -185,6 +185,27 @@ CREATE TABLE api_keys (
     last_used_at INTEGER,
     revoked_at INTEGER
 ) STRICT;
+
+-- Who may sign in, and where they are signed in.
+CREATE TABLE users (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    password_hash TEXT NOT NULL,                 -- argon2id, in PHC form
+    role TEXT NOT NULL CHECK (role IN ('admin', 'viewer')),
+    created_at INTEGER NOT NULL,
+    password_changed_at INTEGER NOT NULL,
+    last_login_at INTEGER
+) STRICT;
+
+CREATE TABLE sessions (
+    token_hash BLOB PRIMARY KEY,                 -- SHA-256 of the cookie's value
+    user_id INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    last_used_at INTEGER NOT NULL,
+    agent TEXT NOT NULL,
+    source_ip TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sessions_by_user ON sessions (user_id);
 
 -- One row: the hub's last sign of life, where its timeline was, and up to where hosts.last_seen is written.
 CREATE TABLE alive (

@@ -90,6 +90,7 @@ fn what_to_do(error: &StoreError) -> &'static str {
 pub struct App {
     running: Running,
     server: actix_web::dev::ServerHandle,
+    web: Data<WebState>,
     /// The web server was asked to end.
     stopping: Arc<AtomicBool>,
     address: SocketAddr,
@@ -135,7 +136,7 @@ pub async fn start(config: Config) -> Result<App, StartError> {
     running.watch_for_hangs().map_err(|error| StartError::Machine { what: "the thread that notices hangs", error })?;
     hosts_file::apply(&running.hub, &config).await?;
     let stopping = Arc::new(AtomicBool::new(false));
-    let server = serve(listener, &running.hub, &config, setup, stopping.clone())?;
+    let (server, web) = serve(listener, &running.hub, &config, setup, stopping.clone())?;
     let listening = running.is_listening().await;
     listening.map_err(|e| StartError::Config(format!("the start could not be stored: {e}")))?;
     write_hub_file(&data, address)?;
@@ -143,7 +144,7 @@ pub async fn start(config: Config) -> Result<App, StartError> {
         log::warn!("no webhook is set: nobody is told of anything; set DISCORD_WEBHOOK_URL, or PUT /api/v1/settings/webhook");
     }
     log::info!("listening on {}, {} hosts watched", url_of(address), running.hub.roster().len());
-    Ok(App { running, server, stopping, address, setup_path, config: Arc::new(config), data })
+    Ok(App { running, server, web, stopping, address, setup_path, config: Arc::new(config), data })
 }
 
 impl App {
@@ -183,6 +184,7 @@ impl App {
     pub async fn stop(self) {
         log::info!("stopping: no new requests, those in flight are answered");
         self.stopping.store(true, Ordering::Release);
+        self.web.end_streams();
         let most = Duration::from_secs(self.config.limits.web.stop_wait_s + 1);
         if tokio::time::timeout(most, self.server.stop(true)).await.is_err() {
             log::warn!("stopping: requests in flight were cut off after {} s", most.as_secs());
@@ -272,7 +274,7 @@ fn serve(
     config: &Config,
     setup: SetupLink,
     stopping: Arc<AtomicBool>,
-) -> Result<actix_web::dev::ServerHandle, StartError> {
+) -> Result<(actix_web::dev::ServerHandle, Data<WebState>), StartError> {
     let state = WebState::new(WebParts {
         hub: hub.clone(),
         business: config.business_hours.clone(),
@@ -282,7 +284,8 @@ fn serve(
         api_key_from_env: config.api_key.as_ref().map(|key| key.expose().to_owned()),
         limits: config.limits.web,
     });
-    let server = web::serve(listener, Data::new(state)).map_err(|error| StartError::Machine { what: "the web server", error })?;
+    let state = Data::new(state);
+    let server = web::serve(listener, state.clone()).map_err(|error| StartError::Machine { what: "the web server", error })?;
     let handle = server.handle();
     actix_rt::spawn(async move {
         let why = server.await.err().map_or_else(|| "without an error".to_owned(), |e| e.to_string());
@@ -293,7 +296,7 @@ fn serve(
             std::process::exit(ESCALATED);
         }
     });
-    Ok(handle)
+    Ok((handle, state))
 }
 
 fn write_hub_file(data: &Path, address: SocketAddr) -> Result<(), StartError> {

@@ -11,9 +11,9 @@ mod logging;
 mod openapi;
 mod ping;
 mod print;
-mod recipe;
 mod serve;
 mod table;
+mod user;
 
 pub use exit::{CliError, Exit};
 
@@ -50,6 +50,7 @@ enum Verb {
     Serve(serve::Args),
     CheckConfig(check_config::Args),
     Host(host::Args),
+    User(user::Args),
     Ping(ping::Args),
     Explain(explain::Args),
     Healthcheck(healthcheck::Args),
@@ -79,6 +80,7 @@ pub fn run() -> ExitCode {
         Verb::Serve(args) => return serve::run(&args, &here).unwrap_or_else(|e| e.report()),
         Verb::CheckConfig(args) => check_config::run(&args, &here),
         Verb::Host(args) => host::run(&args, &here),
+        Verb::User(args) => user::run(&args, &here),
         Verb::Ping(args) => ping::run(&args),
         Verb::Explain(args) => explain::run(&args, &here),
         Verb::Healthcheck(args) => healthcheck::run(&args, &here),

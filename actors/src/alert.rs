@@ -12,6 +12,7 @@ mod examples;
 mod letter;
 mod pace;
 mod plan;
+mod preview;
 mod room;
 mod rows;
 mod status;
@@ -22,6 +23,7 @@ mod trial;
 mod webhook;
 
 pub use direct::StoreRefuses;
+pub use preview::{Preview, Previewed};
 pub use status::{ChannelStatus, Status};
 pub use trial::{SendTest, TestDone};
 
@@ -31,6 +33,7 @@ use crate::supervision::{Child, Context};
 use actix::prelude::*;
 use discord::{Deliver, Discord, Waits, WebhookUrl};
 use domain::time::Steady;
+use pace::SharedPace;
 use room::{Room, Shop, millis};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -102,6 +105,8 @@ pub struct AlertActor {
     texts: Rc<Texts>,
     shop: Option<Rc<Shop>>,
     rooms: HashMap<i64, Desk>,
+    /// How fast each channel was called. It outlives a panic: the other side counts the calls of the old life too.
+    paces: HashMap<i64, (Channel, SharedPace)>,
     /// When it looks again because something is due.
     alarm: Option<Steady>,
     drained: Vec<oneshot::Sender<()>>,
@@ -128,6 +133,7 @@ impl AlertActor {
             texts: Rc::new(texts),
             shop: None,
             rooms: HashMap::new(),
+            paces: HashMap::new(),
             alarm: None,
             drained: Vec::new(),
             stopping: false,
@@ -191,6 +197,7 @@ impl AlertActor {
         }
         let channels = self.channels.channels();
         self.rooms.retain(|id, desk| matches!(desk, Desk::Busy(_)) || channels.iter().any(|channel| channel.id == *id));
+        self.paces.retain(|id, _| channels.iter().any(|channel| channel.id == *id));
         for channel in channels {
             let id = channel.id;
             let room = match self.rooms.insert(id, Desk::Busy(false)) {
@@ -199,11 +206,21 @@ impl AlertActor {
                     continue;
                 }
                 Some(Desk::Idle(room)) if room.channel == channel => *room,
-                _ => Room::new(channel),
+                _ => self.furnish(channel),
             };
             let work = room::work(shop.clone(), room).into_actor(self);
             ctx.spawn(work.map(|(room, wake), actor, ctx| actor.leave(room, wake, ctx)));
         }
+    }
+
+    /// A new room; the pace is the known one unless the channel was changed.
+    fn furnish(&mut self, channel: Channel) -> Room {
+        let known = self.paces.entry(channel.id).or_insert_with(|| (channel.clone(), SharedPace::default()));
+        if known.0 != channel {
+            *known = (channel.clone(), SharedPace::default());
+        }
+        let pace = known.1.clone();
+        Room::new(channel, pace)
     }
 
     /// Nothing is due in this room any more.

@@ -89,7 +89,7 @@ impl HostsActor {
         let id = ChildId::from(&entry.host_id);
         let actor = self.supervisor.spawn(&self.spec, id, move |_| HostActor::new(bench, watched, watch, basis));
         drop(entry.actor.set(actor));
-        self.roster.put(entry);
+        self.roster.put(&entry);
     }
 
     fn tell_all<M>(&self, message: &M)
@@ -158,7 +158,7 @@ impl Handler<Changed> for HostsActor {
         record.last_seen = old.pulse.last_seen_wall().zip(old.pulse.last_seen()).or(record.last_seen);
         let (watch, basis) = (self.bench.watch(&record), Basis::of(&record));
         let new = Arc::new(entry(*record, revision, old.pulse.clone(), old.actor.clone()));
-        self.roster.put(new.clone());
+        self.roster.put(&new);
         if let Some(actor) = new.actor() {
             actor.do_send(Edited { entry: new.clone(), watch, basis });
         }

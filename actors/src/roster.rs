@@ -198,10 +198,10 @@ impl Roster {
     }
 
     /// Puts `entry` in, in the place of an older one with the same id.
-    pub fn put(&self, entry: Arc<HostEntry>) {
+    pub fn put(&self, entry: &Arc<HostEntry>) {
         let mut hosts = self.hosts.write().unwrap_or_else(PoisonError::into_inner);
         let old = hosts.replace(ById(entry.clone()));
-        self.order.note(old.as_ref().map(|h| &h.0), Some(&entry));
+        self.order.note(old.as_ref().map(|h| &h.0), Some(entry));
     }
 
     /// Takes the host with this id out.

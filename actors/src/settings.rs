@@ -1,11 +1,13 @@
-//! Settings that change while the hub runs: webhooks and the upstream. In force for the next alert, each change a revision with an undo.
+//! Settings that change while the hub runs: webhooks, the upstream and what is public. In force at once, each change a revision with an undo.
 //!
 //! A webhook is taken, name by name, from the database, else from the environment, else from the file. URLs are secrets: sealed
 //! at rest and shown masked. Rows of `channels` follow in the same transaction.
 
+mod public;
 mod upstream;
 mod webhook;
 
+pub use public::{Public, PublicDraft};
 pub use upstream::{Method, Upstream, UpstreamDraft};
 pub use webhook::{Source, Webhook, WebhookDraft, mask};
 
@@ -24,10 +26,11 @@ pub const PRIMARY: &str = "primary";
 /// Most webhooks.
 pub const WEBHOOKS_MAX: usize = 20;
 /// `config` keys this file owns: the only ones with masks and an undo.
-pub const KEYS: [&str; 2] = [WEBHOOKS, UPSTREAM];
+pub const KEYS: [&str; 3] = [WEBHOOKS, UPSTREAM, PUBLIC];
 
 const WEBHOOKS: &str = "webhooks";
 const UPSTREAM: &str = "upstream";
+const PUBLIC: &str = "public";
 
 /// The settings in force; read by the AlertActor before each pass.
 pub struct Settings {
@@ -49,6 +52,7 @@ struct State {
     revision: i64,
     webhooks: Vec<(i64, Webhook)>,
     upstream: Upstream,
+    public: Public,
 }
 
 /// Why a setting was not changed.
@@ -83,7 +87,7 @@ impl From<DbError> for SettingsError {
 pub struct ShownRevision {
     /// `config_revisions.id`.
     pub id: i64,
-    /// `webhooks` or `upstream`.
+    /// `webhooks`, `upstream` or `public`.
     pub key: String,
     /// What it was, masked; `None`: not set.
     pub old: Option<serde_json::Value>,
@@ -143,6 +147,11 @@ impl Settings {
         self.state().upstream.clone()
     }
 
+    /// What strangers may see.
+    pub fn public(&self) -> Public {
+        self.state().public.clone()
+    }
+
     /// Sets all webhooks of the database; those of environment and file show through where it has none of their name.
     ///
     /// # Errors
@@ -177,6 +186,17 @@ impl Settings {
     pub async fn set_upstream(&self, db: &Db, draft: &UpstreamDraft, who: &str, at: Wall) -> Result<(), SettingsError> {
         let wanted = draft.over(&self.upstream()).map_err(SettingsError::Fields)?;
         self.change(db, who, at, move |rules, tx, who| rules.write_upstream(tx, &wanted, who, at)).await
+    }
+
+    /// Sets what strangers may see.
+    ///
+    /// # Errors
+    /// Every wrong field with its fix, or the store.
+    pub async fn set_public(&self, db: &Db, draft: PublicDraft, who: &str, at: Wall) -> Result<(), SettingsError> {
+        let wanted = draft.checked().map_err(SettingsError::Fields)?;
+        let text = serde_json::to_string(&wanted).expect("text serialises");
+        let change = move |_: &Rules, tx: &Transaction<'_>, who: &str| settings::set(tx, PUBLIC, Some(&text), who, at).map(drop);
+        self.change(db, who, at, change).await
     }
 
     /// Sets a setting back to what it was before `revision`, as a change of its own.
@@ -270,7 +290,8 @@ impl Rules {
     fn read(&self, conn: &Connection) -> Result<State, StoreError> {
         let webhooks = webhook::with_rows(conn, self.effective(conn)?)?;
         let revision = settings::revisions(conn, None, None, 1)?.revisions.first().map_or(0, |newest| newest.id);
-        Ok(State { revision, webhooks, upstream: self.stored_upstream(conn)? })
+        let public = settings::get(conn, PUBLIC)?.map_or_else(Public::default, |text| public::read(&text));
+        Ok(State { revision, webhooks, upstream: self.stored_upstream(conn)?, public })
     }
 
     /// Name by name: the database over the environment over the file.
@@ -338,6 +359,7 @@ impl Rules {
         let shown = |text: Option<String>| {
             text.map(|text| match key.as_str() {
                 WEBHOOKS => webhook::shown(&webhook::opened(&text, &self.keyring)),
+                PUBLIC => serde_json::to_value(public::read(&text)).unwrap_or_default(),
                 _ => upstream::opened(&text, &self.keyring).shown(),
             })
         };

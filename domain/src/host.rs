@@ -169,7 +169,7 @@ pub struct HostSpec {
     pub name: String,
     /// Name in URLs, unique.
     pub host_id: HostId,
-    /// Longest expected time between heartbeats, in seconds.
+    /// Longest expected time between heartbeats, in seconds; with a `cron` schedule only told, not judged by.
     pub frequency_s: u32,
     /// Extra time before anybody is told, in seconds.
     pub grace_s: u32,
@@ -199,10 +199,10 @@ pub struct HostDraft {
     /// Seconds, or text such as `5m`.
     #[serde(default, alias = "grace_period_seconds", skip_serializing_if = "Option::is_none")]
     pub grace_period: Option<Seconds>,
-    /// `always`, `business_hours` or `custom`.
+    /// `always`, `business_hours`, `custom` or `cron`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule_type: Option<String>,
-    /// The windows of a `custom` schedule.
+    /// The windows of a `custom` schedule, the line and zone of a `cron` one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule_config: Option<serde_json::Value>,
     /// `info`, `warning` or `critical`.
@@ -251,7 +251,8 @@ impl HostDraft {
                 None
             }),
         };
-        if self.expected_frequency.is_none() {
+        // A crontab line says itself how often the host is heard.
+        if self.expected_frequency.is_none() && self.schedule_type.as_deref() != Some("cron") {
             errors.push(FieldError::new("expected_frequency", "is missing: say how often the host is heard, for example 5m"));
         }
         let Some(host_id) = host_id else {
@@ -263,7 +264,7 @@ impl HostDraft {
             return Err(errors);
         };
         match self.overlay(&HostSpec::blank(name, host_id), business) {
-            Ok(spec) if errors.is_empty() => Ok(spec),
+            Ok(spec) if errors.is_empty() => Ok(self.with_frequency(spec)),
             Ok(_) => Err(errors),
             Err(more) => {
                 let fresh: Vec<_> = more.into_iter().filter(|e| !errors.contains(e)).collect();
@@ -271,6 +272,15 @@ impl HostDraft {
                 Err(errors)
             }
         }
+    }
+
+    /// `spec` with the frequency of its crontab line, if it has one and this draft names none.
+    fn with_frequency(&self, mut spec: HostSpec) -> HostSpec {
+        if let (None, Some(cron)) = (&self.expected_frequency, spec.schedule.cron()) {
+            let longest = u32::try_from(cron.longest_gap_s()).unwrap_or(u32::MAX);
+            spec.frequency_s = longest.clamp(*FREQUENCY_S.start(), *FREQUENCY_S.end());
+        }
+        spec
     }
 
     /// `old` with every field this draft names replaced.

@@ -1,12 +1,18 @@
 //! What is true: schedules, watches, verdicts and notices. Pure: no clock, no files, no network; it is told `now`.
 
+pub mod crontab;
 pub mod duration;
 pub mod field;
+pub mod finding;
 pub mod host;
 pub mod incident;
+pub mod injection;
 pub mod notice;
 pub mod policy;
+pub mod prompt;
+pub mod recipe;
 pub mod restart;
+pub mod rules;
 pub mod schedule;
 pub mod signal;
 pub mod time;

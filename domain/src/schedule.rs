@@ -2,11 +2,13 @@
 
 mod business;
 mod config;
+mod cron;
 mod open;
 mod windows;
-mod zone;
+pub(crate) mod zone;
 
 pub use business::BusinessHours;
+pub use cron::CronSchedule;
 pub use open::{OpenWindows, Window};
 pub use windows::{HOLIDAYS_MAX, WINDOWS_MAX, Windows};
 
@@ -30,13 +32,15 @@ pub enum Schedule {
     BusinessHours(Arc<Windows>),
     /// Windows of the host's own.
     Custom(Arc<Windows>),
+    /// Around the clock, and due at each occurrence of a crontab line.
+    Cron(Arc<CronSchedule>),
 }
 
 impl Schedule {
-    /// The schedule of a `kind` (`always`, `business_hours`, `custom`) and its JSON; `business` are the hub's business hours.
+    /// The schedule of a `kind` (`always`, `business_hours`, `custom`, `cron`) and its JSON; `business` are the hub's business hours.
     ///
     /// `always` takes no config, `business_hours` may override `timezone`, `start`, `end`, `days`, and `custom` needs
-    /// `{"timezone", "windows": [{"days", "start", "end"}], "holidays"}`.
+    /// `{"timezone", "windows": [{"days", "start", "end"}], "holidays"}`, `cron` `{"cron", "timezone"}`.
     ///
     /// # Errors
     /// Everything that is wrong, each under its path such as `schedule_config.windows[0].end`, with the fix.
@@ -46,8 +50,8 @@ impl Schedule {
     /// let config = serde_json::json!({"timezone": "Europe/Berlin", "windows": [{"days": [1, 2], "start": "22:00", "end": "6:00"}]});
     /// let schedule = Schedule::parse("custom", Some(&config), &BusinessHours::default()).unwrap();
     /// assert_eq!(schedule.config().unwrap()["windows"][0]["end"], "06:00");
-    /// let errors = Schedule::parse("cron", None, &BusinessHours::default()).unwrap_err();
-    /// assert_eq!(errors[0].to_string(), "schedule_type: must be always, business_hours or custom");
+    /// let errors = Schedule::parse("weekly", None, &BusinessHours::default()).unwrap_err();
+    /// assert_eq!(errors[0].to_string(), "schedule_type: must be always, business_hours, custom or cron");
     /// ```
     pub fn parse(kind: &str, config: Option<&Value>, business: &BusinessHours) -> Result<Schedule, Vec<FieldError>> {
         let config = config.filter(|value| !value.is_null());
@@ -55,7 +59,8 @@ impl Schedule {
             "always" => config::nothing(config).map(|()| Schedule::Always),
             "business_hours" => config::business(config, business).map(Schedule::BusinessHours),
             "custom" => config::custom(config).map(|windows| Schedule::Custom(Arc::new(windows))),
-            _ => return Err(vec![FieldError::new("schedule_type", "must be always, business_hours or custom")]),
+            "cron" => config::cron(config).map(|cron| Schedule::Cron(Arc::new(cron))),
+            _ => return Err(vec![FieldError::new("schedule_type", "must be always, business_hours, custom or cron")]),
         };
         parsed.map_err(|errors| errors.into_iter().map(|e| e.under("schedule_config")).collect())
     }
@@ -66,6 +71,7 @@ impl Schedule {
             Schedule::Always => "always",
             Schedule::BusinessHours(_) => "business_hours",
             Schedule::Custom(_) => "custom",
+            Schedule::Cron(_) => "cron",
         }
     }
 
@@ -77,12 +83,22 @@ impl Schedule {
             Schedule::Always => None,
             Schedule::BusinessHours(windows) => windows.overrides(),
             Schedule::Custom(windows) => Some(windows.to_json()),
+            Schedule::Cron(cron) => Some(cron.to_json()),
         }
     }
 
-    /// The zone in which the windows are written and times are told to people; UTC for `always`.
+    /// The zone in which the schedule is written and times are told to people; UTC for `always`.
     pub fn timezone(&self) -> Tz {
-        self.windows().map_or(Tz::UTC, Windows::timezone)
+        match self {
+            Schedule::Always => Tz::UTC,
+            Schedule::BusinessHours(windows) | Schedule::Custom(windows) => windows.timezone(),
+            Schedule::Cron(cron) => cron.timezone(),
+        }
+    }
+
+    /// The crontab line by which a host is due; none: it is due by its frequency.
+    pub fn cron(&self) -> Option<&CronSchedule> {
+        if let Schedule::Cron(cron) = self { Some(cron) } else { None }
     }
 
     /// The real open windows that close after `at`, in order; overlapping and touching ones are one.
@@ -119,7 +135,7 @@ impl Schedule {
 
     fn windows(&self) -> Option<&Windows> {
         match self {
-            Schedule::Always => None,
+            Schedule::Always | Schedule::Cron(_) => None,
             Schedule::BusinessHours(windows) | Schedule::Custom(windows) => Some(windows),
         }
     }

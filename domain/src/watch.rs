@@ -17,7 +17,7 @@ const LOOK_AGAIN_MS: i64 = 30 * 86_400_000;
 /// One host as its judge sees it. Small: a hundred thousand of them are in memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Watch {
-    /// Longest expected time between heartbeats, in seconds.
+    /// Longest expected time between heartbeats, in seconds; a crontab line decides in its place where there is one.
     pub frequency_s: u32,
     /// Extra time before anybody is told, and the time a run has to finish, in seconds.
     pub grace_s: u32,
@@ -79,7 +79,7 @@ pub enum Verdict {
         /// What it failed to do.
         reason: Reason,
     },
-    /// Its windows leave no instant at which it could be overdue, as far ahead as windows are known.
+    /// Its schedule leaves no instant at which it could be overdue, as far ahead as windows are known.
     NeverDue,
 }
 
@@ -211,7 +211,7 @@ impl Watch {
             return None;
         }
         let (reference, _) = self.reference(now);
-        let due = self.first_due(i64::from(self.frequency_s) * 1_000, reference, now.steady, now)?;
+        let due = self.first_due(0, reference, now.steady, now)?;
         Some(now.wall_at(due.deadline))
     }
 

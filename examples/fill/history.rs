@@ -215,7 +215,7 @@ impl Host {
         self.beat(tx, at, signal, took, made)?;
         self.seen = Some(at);
         if fails && self.alert.is_none() {
-            return self.go_down(tx, at, Cause::Failed, made);
+            return self.go_down(tx, at, Cause::Failed(None), made);
         }
         if !fails && self.since.is_none_or(|(up, _)| !up) {
             events::append(tx, Some(self.row), Wall(at), "up", "heartbeat received")?;

@@ -4,11 +4,12 @@
 use actors::alert::discord::{Call, Headers, Outcome, judge};
 use actors::alert::text::Texts;
 use actors::link::open_ack;
+use domain::crontab::Crontab;
 use domain::duration;
 use domain::host::{HostDraft, NAME_MAX_CHARS, Severity};
 use domain::incident::{AlertType, Cause, Facts};
 use domain::notice::Incident;
-use domain::schedule::{BusinessHours, Schedule};
+use domain::schedule::{BusinessHours, CronSchedule, Schedule};
 use domain::time::Wall;
 use pulsewarden::config::{Config, Environment, HostsFile};
 use std::path::{Path, PathBuf};
@@ -19,10 +20,11 @@ use web::fuzz::Raw;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     ("heartbeat", heartbeat),
     ("key", key),
     ("schedule", schedule),
+    ("crontab", crontab),
     ("duration", durations),
     ("zone", zone),
     ("settings_yaml", settings_yaml),
@@ -82,6 +84,42 @@ pub fn schedule(data: &[u8]) {
     match Schedule::parse(kind, config.as_ref(), &BusinessHours::default()) {
         Ok(schedule) => walk(&schedule),
         Err(errors) => assert!(!errors.is_empty() && errors.iter().all(|e| !e.field.is_empty() && !e.message.is_empty())),
+    }
+}
+
+/// First line: a zone, UTC where it is none. The rest: a crontab line.
+pub fn crontab(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let (zone, line) = text.split_once('\n').unwrap_or(("UTC", text));
+    let crontab = match Crontab::parse(line) {
+        Ok(crontab) => crontab,
+        Err(errors) => {
+            let is_told = |e: &domain::field::FieldError| !e.message.is_empty() && e.message.chars().count() < ERROR_MOST_CHARS;
+            assert!(!errors.is_empty() && errors.iter().all(is_told));
+            return;
+        }
+    };
+    assert!(!crontab.describe().is_empty());
+    assert_eq!(Crontab::parse(crontab.as_str()).as_ref(), Ok(&crontab), "{crontab} is not taken again");
+    for zone in [zone, "UTC"] {
+        let config = serde_json::json!({"cron": line, "timezone": zone});
+        if let Ok(schedule) = Schedule::parse("cron", Some(&config), &BusinessHours::default()) {
+            occur(schedule.cron().expect("it is a cron schedule"));
+        }
+    }
+}
+
+/// Occurrences follow one another and are found again backwards.
+fn occur(cron: &CronSchedule) {
+    let (crontab, zone) = (cron.crontab(), cron.timezone());
+    for at in [i64::MIN, 0, 1_774_746_000_000, 1_792_890_000_000, 4_000_000_000_000, i64::MAX].map(Wall) {
+        let mut last = at;
+        for next in crontab.occurrences(zone, at).take(10) {
+            assert!(next > last, "{crontab} in {zone}: {next:?} after {last:?}");
+            assert_eq!(crontab.previous_before(zone, next.plus_ms(1)), Some(next), "{crontab} in {zone}");
+            last = next;
+        }
+        assert!(crontab.previous_before(zone, at).is_none_or(|previous| previous < at));
     }
 }
 

@@ -8,8 +8,9 @@ mod resume;
 mod rotate_token;
 mod show;
 
-use super::{CliError, Surroundings, api, print, recipe, table};
+use super::{CliError, Surroundings, api, print, table};
 use clap::Subcommand;
+use domain::recipe;
 use serde_json::Value;
 
 /// Add, list, show and change the hosts that are watched

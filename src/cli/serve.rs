@@ -35,7 +35,7 @@ async fn serve(config: Config) -> Result<ExitCode, CliError> {
         print::line(hint);
     }
     if let Some(url) = app.setup_url() {
-        print::line(format_args!("Make the first management key here, once: {url}"));
+        print::line(format_args!("Choose your name and password here, once: {url}"));
     }
     Ok(app.wait(signals).await)
 }

@@ -264,7 +264,10 @@ fn schedule(node: &Node) -> Result<Option<serde_json::Value>, String> {
     match &node.value {
         Value::Null => Ok(None),
         Value::Map(_) => Ok(Some(node.to_json())),
-        _ => Err(format!("must be a map such as {{timezone: Europe/Berlin, windows: […]}}, not {}", node.kind())),
+        _ => Err(format!(
+            "must be a map such as {{timezone: Europe/Berlin, windows: […]}} or {{timezone: Europe/Berlin, cron: \"0 2 * * *\"}}, not {}",
+            node.kind()
+        )),
     }
 }
 

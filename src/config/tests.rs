@@ -141,7 +141,7 @@ fn the_sample_of_hosts_is_valid_with_and_without_its_comments() {
         [("BACKUP_TOKEN".to_owned(), "0123456789abcdef0123456789abcdef".to_owned())].into_iter().collect();
     let hosts = |text: &str| HostsFile::parse(text, &path, &environment, &BusinessHours::default()).map(|hosts| hosts.len());
     assert_eq!(hosts(&text), Ok(0));
-    assert_eq!(hosts(&uncommented(&text)), Ok(4));
+    assert_eq!(hosts(&uncommented(&text)), Ok(5));
 }
 
 #[test]

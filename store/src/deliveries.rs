@@ -83,6 +83,21 @@ pub fn list(conn: &Connection, channel: Option<i64>, before: Option<i64>, limit:
     Ok(DeliveryPage { deliveries, next })
 }
 
+/// Attempts that carried notices about this incident, the newest first, at most `limit`.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn of_alert(conn: &Connection, alert: i64, limit: u32) -> Result<Vec<Delivery>> {
+    let mut query = conn.prepare_cached(
+        "SELECT d.id, d.channel_id, d.at, d.outcome, d.http_status, d.error, d.outbox_ids FROM deliveries d
+         WHERE EXISTS (SELECT 1 FROM json_each(d.outbox_ids) j JOIN outbox o ON o.id = j.value WHERE o.alert_id = ?1)
+           AND d.at >= (SELECT min(created_at) FROM outbox WHERE alert_id = ?1)
+         ORDER BY d.id DESC LIMIT ?2",
+    )?;
+    let rows = query.query_map(params![alert, page_size(limit)], delivery)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
     Ok(Delivery {
         id: row.get(0)?,
@@ -119,5 +134,34 @@ mod tests {
         let page = store.reader.read(|conn| list(conn, Some(1), None, 2)).unwrap();
         assert_eq!(page.deliveries.iter().map(|delivery| delivery.id).collect::<Vec<_>>(), [KEPT + 5, KEPT + 3]);
         assert_eq!((page.deliveries[0].outbox_ids.as_slice(), page.next), (&[KEPT + 4, 7][..], Some(KEPT + 3)));
+    }
+
+    #[test]
+    fn attempts_of_an_incident_are_those_that_carried_its_notices() {
+        let (mut store, _folder) = temporary().unwrap();
+        let attempt = |n: i64, outbox_ids| NewDelivery {
+            channel: 1,
+            at: at(n).wall,
+            outcome: "delivered",
+            http_status: Some(200),
+            error: None,
+            outbox_ids,
+        };
+        does(&mut store.writer, |tx| {
+            for (id, alert) in [(1, 10), (2, 20), (3, 10)] {
+                tx.execute(
+                    "INSERT INTO outbox (id, channel_id, alert_id, kind, next_attempt_at, created_at) VALUES (?1, 1, ?2, 'opened', 0, ?3)",
+                    params![id, alert, at(id).wall.0],
+                )?;
+            }
+            [(1, &[1][..]), (2, &[2]), (3, &[2, 3]), (4, &[9])]
+                .into_iter()
+                .try_for_each(|(n, ids)| record(tx, &attempt(n, ids)).map(drop))
+        });
+        let ids = |alert| {
+            let found = store.reader.read(|conn| of_alert(conn, alert, 10)).unwrap();
+            found.into_iter().map(|delivery| delivery.id).collect::<Vec<_>>()
+        };
+        assert_eq!((ids(10), ids(20), ids(30)), (vec![3, 1], vec![3, 2], vec![]));
     }
 }

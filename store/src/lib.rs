@@ -21,9 +21,11 @@ pub mod reader;
 #[cfg(test)]
 mod sample;
 pub mod seal;
+pub mod sessions;
 pub mod settings;
 pub mod temporary;
 pub mod uptime;
+pub mod users;
 pub mod verdicts;
 pub mod writer;
 

@@ -1,19 +1,42 @@
 //! The link in a message: looking at it changes nothing (preview bots look too), its one button acknowledges.
 
 use crate::error::ApiError;
-use crate::page::{escape, page};
+use crate::render;
 use crate::state::WebState;
 use crate::{alerts, time_text};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actors::hub::HubError;
 use actors::link::{LinkError, open_ack};
+use serde::Serialize;
 use store::alerts::{Acknowledged, Alert};
 
 pub use actors::link::ack_link;
 
 /// How an acknowledgement through a link is signed.
 const BY_LINK: &str = "link in the message";
+
+const ENDED: &str = "This alert has ended";
+const KNOWN: &str = "Already acknowledged";
+
+#[derive(Serialize)]
+struct Page {
+    heading: &'static str,
+    paragraphs: Vec<&'static str>,
+    facts: Option<Told>,
+    button: bool,
+}
+
+/// What somebody must know to answer.
+#[derive(Serialize)]
+struct Told {
+    what: String,
+    host: Option<String>,
+    severity: &'static str,
+    since: String,
+    acknowledged_by: Option<String>,
+    acknowledged_at: Option<String>,
+}
 
 /// Shows the incident and the button.
 ///
@@ -29,22 +52,14 @@ pub(crate) async fn show(state: web::Data<WebState>, req: HttpRequest) -> Result
         Ok(alert) => alert,
         Err(worthless) => return Ok(worthless),
     };
-    let facts = facts(&alert);
-    Ok(match in_force(&state, &alert) {
-        _ if !alert.is_open() => page(StatusCode::OK, "This alert has ended", &facts),
-        Some(known) => {
-            let who = escape(&known.by);
-            page(
-                StatusCode::OK,
-                "Already acknowledged",
-                &format!("<p>Acknowledged by {who} at {}.</p>{facts}", time_text::text(known.at)),
-            )
-        }
-        None => {
-            let button = "<form method=\"post\"><button type=\"submit\">Acknowledge</button></form>";
-            page(StatusCode::OK, "Acknowledge this alert?", &format!("{facts}{button}"))
-        }
-    })
+    let known = in_force(&state, &alert);
+    let heading = match (alert.is_open(), &known) {
+        (false, _) => ENDED,
+        (true, Some(_)) => KNOWN,
+        (true, None) => "Acknowledge this alert?",
+    };
+    let button = alert.is_open() && known.is_none();
+    Ok(page(&state, &req, StatusCode::OK, &Page { facts: Some(Told::of(&alert, known)), button, ..Page::headed(heading) }))
 }
 
 /// Acknowledges.
@@ -61,18 +76,18 @@ pub(crate) async fn acknowledge(state: web::Data<WebState>, req: HttpRequest) ->
         Ok(alert) => alert,
         Err(worthless) => return Ok(worthless),
     };
-    let facts = facts(&alert);
-    if !alert.is_open() {
-        return Ok(page(StatusCode::OK, "This alert has ended", &facts));
-    }
-    if in_force(&state, &alert).is_some() {
-        return Ok(page(StatusCode::OK, "Already acknowledged", &facts));
-    }
-    match state.hub.acknowledge(alert.id, BY_LINK.to_owned(), None, None).await {
-        Ok(_) => Ok(page(StatusCode::OK, "Acknowledged", &facts)),
-        Err(HubError::Over | HubError::NotFound(_)) => Ok(page(StatusCode::OK, "This alert has ended", &facts)),
-        Err(e) => Err(e.into()),
-    }
+    let known = in_force(&state, &alert);
+    let heading = match (alert.is_open(), known) {
+        (false, _) => ENDED,
+        (true, Some(_)) => KNOWN,
+        (true, None) => match state.hub.acknowledge(alert.id, BY_LINK.to_owned(), None, None).await {
+            Ok(_) => "Acknowledged",
+            Err(HubError::Over | HubError::NotFound(_)) => ENDED,
+            Err(e) => return Err(e.into()),
+        },
+    };
+    let facts = Some(Told::of(&alert, known));
+    Ok(page(&state, &req, StatusCode::OK, &Page { facts, ..Page::headed(heading) }))
 }
 
 /// The alert the link names, or the page that says why it names none.
@@ -81,12 +96,13 @@ async fn linked(state: &WebState, req: &HttpRequest) -> Result<Result<Alert, Htt
     let id = match open_ack(state.hub.keyring(), token, state.hub.now().wall) {
         Ok(id) => id,
         Err(LinkError::Expired) => {
-            let body = "<p>Acknowledge the alert on the hub itself, or through a newer message.</p>";
-            return Ok(Err(page(StatusCode::GONE, "This link has expired", body)));
+            let text = "Acknowledge the alert on the hub itself, or through a newer message.";
+            let expired = Page { paragraphs: vec![text], ..Page::headed("This link has expired") };
+            return Ok(Err(page(state, req, StatusCode::GONE, &expired)));
         }
-        Err(LinkError::Forged) => return Ok(Err(unknown())),
+        Err(LinkError::Forged) => return Ok(Err(unknown(state, req))),
     };
-    Ok(alerts::find(state, id).await?.ok_or_else(unknown))
+    Ok(alerts::find(state, id).await?.ok_or_else(|| unknown(state, req)))
 }
 
 /// The acknowledgement, if it has not expired: after that the link may give another.
@@ -95,17 +111,30 @@ fn in_force<'a>(state: &WebState, alert: &'a Alert) -> Option<&'a Acknowledged> 
     alert.acknowledged.as_ref().filter(|known| known.expires_at.is_none_or(|at| at > now))
 }
 
-fn unknown() -> HttpResponse {
-    let body = "<p>Copy the whole link from the message, and check that it belongs to this hub.</p>";
-    page(StatusCode::NOT_FOUND, "This link is not valid", body)
+fn unknown(state: &WebState, req: &HttpRequest) -> HttpResponse {
+    let text = "Copy the whole link from the message, and check that it belongs to this hub.";
+    page(state, req, StatusCode::NOT_FOUND, &Page { paragraphs: vec![text], ..Page::headed("This link is not valid") })
 }
 
-fn facts(alert: &Alert) -> String {
-    let host = alert.host_name.as_deref().map(|name| format!("<dt>Host</dt><dd>{}</dd>", escape(name))).unwrap_or_default();
-    format!(
-        "<dl><dt>What</dt><dd>{}</dd>{host}<dt>Severity</dt><dd>{}</dd><dt>Since</dt><dd>{}</dd></dl>",
-        escape(&alert.message),
-        alert.severity.as_str(),
-        time_text::text(alert.created_at)
-    )
+fn page(state: &WebState, req: &HttpRequest, status: StatusCode, page: &Page) -> HttpResponse {
+    render::page(state, req, status, "ack", page.heading, "ack", None, page)
+}
+
+impl Page {
+    fn headed(heading: &'static str) -> Page {
+        Page { heading, paragraphs: Vec::new(), facts: None, button: false }
+    }
+}
+
+impl Told {
+    fn of(alert: &Alert, known: Option<&Acknowledged>) -> Told {
+        Told {
+            what: alert.message.clone(),
+            host: alert.host_name.clone(),
+            severity: alert.severity.as_str(),
+            since: time_text::text(alert.created_at),
+            acknowledged_by: known.map(|known| known.by.clone()),
+            acknowledged_at: known.map(|known| time_text::text(known.at)),
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod view;
 
+pub(crate) use view::notices;
 pub use view::{AlertDetail, AlertList, AlertView, NoticeView};
 
 use crate::auth::Identity;
@@ -23,11 +24,11 @@ use utoipa::ToSchema;
 /// Longest name of who acknowledges.
 const BY_MAX_CHARS: usize = 100;
 /// Longest note.
-const NOTE_MAX_CHARS: usize = 1_000;
+pub(crate) const NOTE_MAX_CHARS: usize = 1_000;
 /// Shortest and longest acknowledgement: 1 s to 30 d.
-const LENGTH_S: RangeInclusive<u32> = 1..=30 * 86_400;
+pub(crate) const LENGTH_S: RangeInclusive<u32> = 1..=30 * 86_400;
 /// Shortest and longest silence: 30 d, and 0 ends it.
-const SILENCE_S: RangeInclusive<u32> = 0..=30 * 86_400;
+pub(crate) const SILENCE_S: RangeInclusive<u32> = 0..=30 * 86_400;
 
 /// Who knows of an incident; everything may be left out, the body too.
 #[derive(Default, Deserialize, ToSchema)]

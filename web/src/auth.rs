@@ -1,13 +1,14 @@
-//! Who may manage the hub: API keys, the key of the environment, and the operator on the same machine. Guessing is limited.
+//! Who may manage the hub: API keys, the key of the environment, the operator on the same machine, and who is signed in. Guessing
+//! is limited.
 //!
 //! The check is a middleware over all of `/api/v1` that is not public, and the method decides what is needed: a new route
 //! cannot forget it. Keys the hub made are 256 random bits and are never locked out; a key a person chose is.
 
-mod guesses;
+pub(crate) mod guesses;
 
 use crate::error::ApiError;
-use crate::source;
 use crate::state::WebState;
+use crate::{sessions, source};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
@@ -27,6 +28,8 @@ use store::seal::{Keyring, hash_token, same_hash};
 
 /// Longer ones are no keys.
 const KEY_MAX_BYTES: usize = 512;
+/// Where a script of ours proves that it is one.
+const CSRF_HEADER: &str = "x-csrf-token";
 /// How often the time of last use is written, at most.
 const TOUCH_MS: i64 = 60_000;
 
@@ -45,9 +48,15 @@ pub struct Identity {
     pub who: Arc<str>,
     /// What he may do.
     pub scope: Scope,
+    /// What a change must send along: whoever is identified by a cookie may have been led here by another site.
+    pub(crate) csrf: Option<Arc<str>>,
 }
 
 impl Identity {
+    fn by_key(who: impl Into<Arc<str>>, scope: Scope) -> Identity {
+        Identity { who: who.into(), scope, csrf: None }
+    }
+
     /// Whether secrets may be shown and things changed.
     pub fn may_write(&self) -> bool {
         self.scope == Scope::Write
@@ -81,7 +90,12 @@ pub(crate) async fn guard(
 async fn admit(req: &HttpRequest) -> Result<Identity, ApiError> {
     let identity = identify(req).await?;
     if !matches!(*req.method(), Method::GET | Method::HEAD) && !identity.may_write() {
-        return Err(ApiError::forbidden("this key may only read: use one with scope write"));
+        let may_only = "this key may only read: use one with scope write";
+        return Err(ApiError::forbidden(if identity.csrf.is_some() { "a viewer may change nothing" } else { may_only }));
+    }
+    if let Some(csrf) = identity.csrf.as_deref().filter(|_| !matches!(*req.method(), Method::GET | Method::HEAD)) {
+        let sent = req.headers().get(CSRF_HEADER).and_then(|value| value.to_str().ok());
+        sessions::check_ours(req, sent, csrf)?;
     }
     Ok(identity)
 }
@@ -92,8 +106,10 @@ async fn admit(req: &HttpRequest) -> Result<Identity, ApiError> {
 /// 401 without a right key, 429 after too many wrong ones, 503 when the store cannot be asked.
 pub(crate) async fn identify(req: &HttpRequest) -> Result<Identity, ApiError> {
     let state = req.app_data::<web::Data<WebState>>().ok_or_else(no_key)?;
-    let key = presented(req).ok_or_else(no_key)?;
-    state.gatekeeper.prove(state, req, key).await
+    match presented(req) {
+        Some(key) => state.gatekeeper.prove(state, req, key).await,
+        None => sessions::current(state, req).await?.map(|signed_in| signed_in.identity()).ok_or_else(no_key),
+    }
 }
 
 fn no_key() -> ApiError {
@@ -147,7 +163,7 @@ impl Gatekeeper {
         let now = state.hub.now();
         let hash = hash_token(key);
         if same_hash(&hash, &self.operator) {
-            return Ok(Identity { who: "operator".into(), scope: Scope::Write });
+            return Ok(Identity::by_key("operator", Scope::Write));
         }
         if let Some(identity) = self.stored(state, key, &hash, now).await? {
             return Ok(identity);
@@ -158,7 +174,7 @@ impl Gatekeeper {
             return Err(ApiError::slow_down(wait_s));
         }
         if self.from_env.is_some_and(|expected| same_hash(&hash, &expected)) {
-            return Ok(Identity { who: "key of the environment".into(), scope: Scope::Write });
+            return Ok(Identity::by_key("key of the environment", Scope::Write));
         }
         guesses.wrong(from, now.steady);
         Err(ApiError::unauthorized("this management key is not valid"))
@@ -176,7 +192,7 @@ impl Gatekeeper {
         }
         let (changes, wanted) = (self.changes.load(Ordering::Acquire), *hash);
         let Some(found) = state.hub.db().read(move |conn| keys::find(conn, &wanted)).await? else { return Ok(None) };
-        let identity = Identity { who: format!("key {}", found.name).into(), scope: found.scope };
+        let identity = Identity::by_key(format!("key {}", found.name), found.scope);
         let touched = AtomicI64::new(found.last_used_at.map_or(i64::MIN, |at| at.0));
         let known = Arc::new(Known { id: found.id, identity, touched });
         touch(state, &known, now);

@@ -111,7 +111,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for MaybeJson<T> {
 }
 
 /// The fields of a form.
-pub(crate) struct Form(Vec<(String, String)>);
+pub struct Form(Vec<(String, String)>);
 
 impl Form {
     /// The first field of this name.

@@ -136,6 +136,11 @@ impl ApiError {
         self.code
     }
 
+    /// The fields at fault.
+    pub(crate) fn fields(&self) -> &[FieldError] {
+        &self.fields
+    }
+
     /// The same error, its fields called what the client called them.
     pub(crate) fn renamed(mut self, from: &str, to: &str) -> ApiError {
         for error in &mut self.fields {

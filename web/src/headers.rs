@@ -1,6 +1,7 @@
 //! The headers every answer has, and the middleware that puts them on what is not a heartbeat.
 
 use crate::error::ApiError;
+use crate::pages::trouble;
 use crate::state::WebState;
 use crate::unread::Held;
 use actix_web::body::{BoxBody, MessageBody};
@@ -22,9 +23,11 @@ const API: [(HeaderName, HeaderValue); 5] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
 
-/// For pages: only our own style sheet and forms to ourselves.
-const PAGE_POLICY: HeaderValue =
-    HeaderValue::from_static("default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
+/// For pages: our own style sheet, script and icon, forms and events of our own, nothing inline and nothing from elsewhere.
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
+     base-uri 'none'; frame-ancestors 'none'",
+);
 
 /// Puts on what every answer of the API has.
 pub(crate) fn api(map: &mut HeaderMap) {
@@ -47,7 +50,7 @@ pub(crate) async fn guard(
     let held = Held::of(&mut req);
     let answer = match too_long(&req) {
         Some(refused) => req.into_response(refused.response()),
-        None => next.call(req).await?.map_into_boxed_body(),
+        None => trouble::as_page(next.call(req).await?.map_into_boxed_body()),
     };
     let mut answer = match held {
         Some(held) => answer.map_body(|_, body| held.until_written(body)),

@@ -90,13 +90,21 @@ pub(crate) async fn list(state: web::Data<WebState>, req: HttpRequest) -> Result
 #[utoipa::path(post, path = "/api/v1/keys", tag = "keys", operation_id = "create_key", request_body = NewKey,
     responses((status = 201, body = MadeKey)))]
 pub(crate) async fn create(state: web::Data<WebState>, who: Identity, new: Json<NewKey>) -> Result<HttpResponse, ApiError> {
-    let name = body::plain_text("name", &new.value.name, NAME_MAX_CHARS)?;
-    let scope: Scope = new.value.scope.parse()?;
+    let made = made(&state, &who.who, &new.value.name, &new.value.scope).await?;
+    Ok(HttpResponse::Created().insert_header(("Location", format!("/api/v1/keys/{}", made.id))).json(made))
+}
+
+/// Makes a key in the name of `who`.
+///
+/// # Errors
+/// Wrong fields, a name that is taken, or the store.
+pub(crate) async fn made(state: &WebState, who: &str, name: &str, scope: &str) -> Result<MadeKey, ApiError> {
+    let name = body::plain_text("name", name, NAME_MAX_CHARS)?;
+    let scope: Scope = scope.parse()?;
     let (now, wanted) = (state.hub.now(), name.clone());
     let (id, key) = state.hub.db().write("create key", move |tx| create_in(tx, &wanted, scope, now.wall)).await?;
-    log::info!("management key {name} ({}) was made by {}", scope.as_str(), who.who);
-    let made = MadeKey { id, name, scope: scope.as_str().to_owned(), key };
-    Ok(HttpResponse::Created().insert_header(("Location", format!("/api/v1/keys/{id}"))).json(made))
+    log::info!("management key {name} ({}) was made by {who}", scope.as_str());
+    Ok(MadeKey { id, name, scope: scope.as_str().to_owned(), key })
 }
 
 fn create_in(tx: &Transaction<'_>, name: &str, scope: Scope, at: domain::time::Wall) -> Result<(i64, String), StoreError> {

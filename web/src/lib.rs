@@ -1,4 +1,4 @@
-//! What is shown: the HTTP API, one file a noun.
+//! What is shown: the HTTP API and the pages, one file a noun.
 //!
 //! Heartbeats come first and on a path of their own, without middleware; everything else passes the headers, the limits and,
 //! below `/api/v1`, the key check, which no route can forget.
@@ -8,6 +8,7 @@ pub mod alerts;
 pub mod auth;
 mod body;
 pub mod error;
+mod events;
 pub mod fleet;
 #[doc(hidden)]
 pub mod fuzz;
@@ -19,9 +20,12 @@ pub mod keys;
 pub mod limits;
 mod metadata;
 pub mod openapi;
-mod page;
+mod pages;
+mod passwords;
 mod query;
+mod render;
 mod server;
+mod sessions;
 pub mod settings;
 pub mod setup;
 mod source;
@@ -34,6 +38,8 @@ mod testing;
 mod tests;
 mod time_text;
 mod unread;
+pub mod users;
+pub mod viewer;
 
 pub use limits::WebLimits;
 pub use openapi::openapi_json;

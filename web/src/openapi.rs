@@ -2,7 +2,7 @@
 
 use crate::error::{ErrorBody, ErrorDetail, FieldFault};
 use crate::heartbeat::HeartbeatAnswer;
-use crate::{ack, alerts, health, hosts, keys, settings, setup, supervision};
+use crate::{ack, alerts, events, health, hosts, keys, pages, settings, setup, supervision, users};
 use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use std::sync::LazyLock;
@@ -19,11 +19,23 @@ use utoipa::{Modify, OpenApi};
         hosts::list, hosts::create, hosts::get, hosts::update, hosts::remove, hosts::pause, hosts::resume, hosts::rotate_token,
         hosts::heartbeats, hosts::events, hosts::explain, hosts::uptime,
         alerts::list, alerts::get, alerts::acknowledge, alerts::silence,
+        events::show,
+        users::list, users::create, users::update, users::remove,
         keys::list, keys::create, keys::revoke,
         settings::get_webhook, settings::set_webhook, settings::test_webhook, settings::get_upstream, settings::set_upstream,
         settings::all, settings::revisions, settings::undo,
         supervision::show,
         health::health, document, setup::show, setup::make, ack::show, ack::acknowledge,
+        pages::dashboard::root, pages::dashboard::show, pages::dashboard::show_api, pages::host_form::add, pages::host_form::create,
+        pages::host_form::edit, pages::host_form::update, pages::host::show, pages::host_do::pause, pages::host_do::resume,
+        pages::host_do::silence, pages::host_do::ask_rotate, pages::host_do::rotate_token, pages::host_do::ask_remove,
+        pages::host_do::remove, pages::alerts::show, pages::alert::show, pages::alert::acknowledge, pages::alert::silence,
+        pages::deliveries::show, pages::supervision::show, pages::config::show, pages::config_do::set_webhook,
+        pages::config_do::remove_webhook, pages::config_do::test_webhook, pages::config_do::set_upstream, pages::config_do::set_public,
+        pages::config_do::undo, pages::status::show, pages::status::badge,
+        pages::sign_in::show, pages::sign_in::enter, pages::sign_in::leave, pages::account::show, pages::account::set_password,
+        pages::account::end_others, pages::users::show, pages::users::add, pages::users::set_role, pages::users::set_password,
+        pages::users::remove, pages::keys::show, pages::keys::make, pages::keys::revoke,
     ),
     components(schemas(ErrorBody, ErrorDetail, FieldFault)),
     security(("bearer" = []), ("api_key" = [])),

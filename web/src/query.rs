@@ -30,7 +30,7 @@ pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
     while at < bytes.len() {
-        match (bytes[at], escaped(bytes, at)) {
+        match (bytes[at], byte_at(bytes, at)) {
             (b'%', Some(byte)) => {
                 out.push(byte);
                 at += 3;
@@ -44,9 +44,22 @@ pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8(out).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
 }
 
-fn escaped(bytes: &[u8], at: usize) -> Option<u8> {
+fn byte_at(bytes: &[u8], at: usize) -> Option<u8> {
     let digit = |at: usize| char::from(*bytes.get(at)?).to_digit(16);
     u8::try_from(digit(at + 1)? << 4 | digit(at + 2)?).ok()
+}
+
+/// Text as one query value: everything but unreserved characters as `%XX`.
+pub(crate) fn escaped(text: &str) -> String {
+    use std::fmt::Write;
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
 }
 
 /// The parameters of a management request: each is taken once, and what nobody takes is an error.
@@ -168,5 +181,14 @@ mod tests {
         let mut params = Params::of("limit=500&cursor=0&tag=");
         assert_eq!((params.limit(), params.cursor(), params.text("tag")), (500, Some(0), None));
         assert!(params.done().is_ok());
+    }
+
+    #[test]
+    fn any_character_in_a_token_survives_the_url() {
+        for token in ["abc-._~", "a&b=c#d?e/f+g %", "grüße\"'`$(rm)\\", "\u{1f600}"] {
+            let escaped = escaped(token);
+            assert!(escaped.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%".contains(&b)), "{escaped}");
+            assert_eq!(decoded(&escaped), token);
+        }
     }
 }

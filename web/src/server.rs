@@ -2,7 +2,10 @@
 
 use crate::error::ApiError;
 use crate::state::WebState;
-use crate::{ack, alerts, auth, headers, health, heartbeat, hosts, keys, openapi, page, settings, setup, supervision};
+use crate::{
+    ack, alerts, auth, events, headers, health, heartbeat, hosts, keys, openapi, pages, render, settings, setup, supervision,
+    users,
+};
 use actix_web::dev::{HttpServiceFactory, Server};
 use actix_web::middleware::from_fn;
 use actix_web::web::ServiceConfig;
@@ -26,7 +29,66 @@ pub fn configure(cfg: &mut ServiceConfig, state: web::Data<WebState>) {
         )
         .service(resource("/setup", "GET, POST").route(web::get().to(setup::show)).route(web::post().to(setup::make)))
         .service(resource("/ack/{token}", "GET, POST").route(web::get().to(ack::show)).route(web::post().to(ack::acknowledge)))
-        .service(resource(page::STYLE_PATH, "GET, HEAD").route(web::get().to(page::style)).route(web::head().to(page::style)))
+        .service(
+            resource("/login", "GET, POST")
+                .route(web::get().to(pages::sign_in::show))
+                .route(web::post().to(pages::sign_in::enter)),
+        )
+        .service(resource("/logout", "POST").route(web::post().to(pages::sign_in::leave)))
+        .service(resource("/account", "GET").route(web::get().to(pages::account::show)))
+        .service(resource("/account/password", "POST").route(web::post().to(pages::account::set_password)))
+        .service(resource("/account/sessions/end", "POST").route(web::post().to(pages::account::end_others)))
+        .service(
+            resource("/users", "GET, POST").route(web::get().to(pages::users::show)).route(web::post().to(pages::users::add)),
+        )
+        .service(resource("/users/{id}/role", "POST").route(web::post().to(pages::users::set_role)))
+        .service(resource("/users/{id}/password", "POST").route(web::post().to(pages::users::set_password)))
+        .service(resource("/users/{id}/remove", "POST").route(web::post().to(pages::users::remove)))
+        .service(resource("/keys", "GET, POST").route(web::get().to(pages::keys::show)).route(web::post().to(pages::keys::make)))
+        .service(resource("/keys/{id}/revoke", "POST").route(web::post().to(pages::keys::revoke)))
+        .service(resource("/", "GET").route(web::get().to(pages::dashboard::root)))
+        .service(resource("/dashboard", "GET").route(web::get().to(pages::dashboard::show)))
+        .service(resource("/api/v1/dashboard", "GET").route(web::get().to(pages::dashboard::show_api)))
+        .service(
+            resource("/add-host", "GET, POST")
+                .route(web::get().to(pages::host_form::add))
+                .route(web::post().to(pages::host_form::create)),
+        )
+        .service(resource("/hosts/{host_id}", "GET").route(web::get().to(pages::host::show)))
+        .service(
+            resource("/hosts/{host_id}/edit", "GET, POST")
+                .route(web::get().to(pages::host_form::edit))
+                .route(web::post().to(pages::host_form::update)),
+        )
+        .service(resource("/hosts/{host_id}/pause", "POST").route(web::post().to(pages::host_do::pause)))
+        .service(resource("/hosts/{host_id}/resume", "POST").route(web::post().to(pages::host_do::resume)))
+        .service(resource("/hosts/{host_id}/silence", "POST").route(web::post().to(pages::host_do::silence)))
+        .service(
+            resource("/hosts/{host_id}/rotate-token", "GET, POST")
+                .route(web::get().to(pages::host_do::ask_rotate))
+                .route(web::post().to(pages::host_do::rotate_token)),
+        )
+        .service(
+            resource("/hosts/{host_id}/remove", "GET, POST")
+                .route(web::get().to(pages::host_do::ask_remove))
+                .route(web::post().to(pages::host_do::remove)),
+        )
+        .service(resource("/alerts", "GET").route(web::get().to(pages::alerts::show)))
+        .service(resource("/alerts/{id}", "GET").route(web::get().to(pages::alert::show)))
+        .service(resource("/alerts/{id}/acknowledge", "POST").route(web::post().to(pages::alert::acknowledge)))
+        .service(resource("/alerts/{id}/silence", "POST").route(web::post().to(pages::alert::silence)))
+        .service(resource("/deliveries", "GET").route(web::get().to(pages::deliveries::show)))
+        .service(resource("/supervision", "GET").route(web::get().to(pages::supervision::show)))
+        .service(resource("/config", "GET").route(web::get().to(pages::config::show)))
+        .service(resource("/config/webhook", "POST").route(web::post().to(pages::config_do::set_webhook)))
+        .service(resource("/config/webhook/remove", "POST").route(web::post().to(pages::config_do::remove_webhook)))
+        .service(resource("/config/webhook/test", "POST").route(web::post().to(pages::config_do::test_webhook)))
+        .service(resource("/config/upstream", "POST").route(web::post().to(pages::config_do::set_upstream)))
+        .service(resource("/config/public", "POST").route(web::post().to(pages::config_do::set_public)))
+        .service(resource("/config/revisions/{id}/undo", "POST").route(web::post().to(pages::config_do::undo)))
+        .service(resource("/status", "GET").route(web::get().to(pages::status::show)))
+        .service(resource("/badge/{host_id}.svg", "GET").route(web::get().to(pages::status::badge)))
+        .service(resource("/static/{name}", "GET").route(web::get().to(render::asset)))
         .service(management())
         .default_service(web::to(nothing));
     cfg.service(rest);
@@ -54,6 +116,10 @@ fn management() -> impl HttpServiceFactory {
         .service(resource("/alerts/{id}", "GET").route(web::get().to(alerts::get)))
         .service(resource("/alerts/{id}/acknowledge", "POST").route(web::post().to(alerts::acknowledge)))
         .service(resource("/alerts/{id}/silence", "POST").route(web::post().to(alerts::silence)))
+        .service(resource("/users", "GET, POST").route(web::get().to(users::list)).route(web::post().to(users::create)))
+        .service(
+            resource("/users/{id}", "PATCH, DELETE").route(web::patch().to(users::update)).route(web::delete().to(users::remove)),
+        )
         .service(resource("/keys", "GET, POST").route(web::get().to(keys::list)).route(web::post().to(keys::create)))
         .service(resource("/keys/{id}", "DELETE").route(web::delete().to(keys::revoke)))
         .service(
@@ -71,16 +137,18 @@ fn management() -> impl HttpServiceFactory {
         .service(resource("/settings/revisions", "GET").route(web::get().to(settings::revisions)))
         .service(resource("/settings/revisions/{id}/undo", "POST").route(web::post().to(settings::undo)))
         .service(resource("/supervision", "GET").route(web::get().to(supervision::show)))
+        .service(resource("/events", "GET").route(web::get().to(events::show)))
         .default_service(web::to(nothing))
 }
 
 /// A resource whose other methods are answered in our shape.
 fn resource(path: &str, allow: &'static str) -> Resource {
-    web::resource(path.to_owned()).default_service(web::to(move || async move { ApiError::method_not_allowed(allow).response() }))
+    web::resource(path.to_owned())
+        .default_service(web::to(move || async move { Err::<HttpResponse, ApiError>(ApiError::method_not_allowed(allow)) }))
 }
 
-async fn nothing(_: HttpRequest) -> HttpResponse {
-    ApiError::not_found("address").response()
+async fn nothing(_: HttpRequest) -> Result<HttpResponse, ApiError> {
+    Err(ApiError::not_found("address"))
 }
 
 /// Who takes nothing of what is sent to him is cut off by the kernel: connections inherit it from the listener, and nothing

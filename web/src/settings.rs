@@ -3,6 +3,7 @@
 mod view;
 
 pub use view::{AllSettings, RevisionList, RevisionView, UpstreamView, WebhookSettings, WebhookView};
+pub(crate) use view::{upstream, webhooks};
 
 use crate::auth::Identity;
 use crate::body::{Json, MaybeJson};
@@ -166,14 +167,14 @@ async fn everything(state: &WebState) -> Result<HttpResponse, ApiError> {
 /// Wrong parameters, or the store.
 #[utoipa::path(get, path = "/api/v1/settings/revisions", tag = "settings", operation_id = "list_revisions",
     params(
-        ("key" = Option<String>, Query, description = "Only of `webhooks` or `upstream`"),
+        ("key" = Option<String>, Query, description = "Only of `webhooks`, `upstream` or `public`"),
         ("cursor" = Option<i64>, Query, minimum = 0, description = "`next_cursor` of the page before"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "Changes on the page, 50 if not said"),
     ),
     responses((status = 200, body = RevisionList)))]
 pub(crate) async fn revisions(state: web::Data<WebState>, req: HttpRequest) -> Result<HttpResponse, ApiError> {
     let mut params = Params::of(req.query_string());
-    let key = params.one_of("key", "must be webhooks or upstream", |text| KEYS.into_iter().find(|key| *key == text));
+    let key = params.one_of("key", "must be webhooks, upstream or public", |text| KEYS.into_iter().find(|key| *key == text));
     let (cursor, limit) = (params.cursor(), params.limit());
     params.done()?;
     let (revisions, next_cursor) = state.hub.settings().revisions(state.hub.db(), key, cursor, limit).await?;
@@ -202,13 +203,22 @@ pub(crate) async fn undo(state: web::Data<WebState>, who: Identity, req: HttpReq
     request_body = Option<TestBody>, responses((status = 200, body = TestAnswer)))]
 pub(crate) async fn test_webhook(state: web::Data<WebState>, body: MaybeJson<TestBody>) -> Result<HttpResponse, ApiError> {
     let name = body.0.name.unwrap_or_else(|| PRIMARY.to_owned());
+    send_test(&state, &name).await?;
+    Ok(HttpResponse::Ok().json(TestAnswer { status: "delivered".into(), name }))
+}
+
+/// Sends a test message to the webhook of this name and waits for what becomes of it.
+///
+/// # Errors
+/// An unknown or unset webhook, or 503 with what the other side said.
+pub(crate) async fn send_test(state: &WebState, name: &str) -> Result<(), ApiError> {
     let webhooks = state.hub.settings().webhooks();
     let Some((channel, _)) = webhooks.into_iter().find(|(_, webhook)| webhook.name == name) else {
         return Err(ApiError::field("name", "has no URL: set the webhook first"));
     };
     let asked = state.hub.alerts().send(SendTest { channel }).timeout(Duration::from_millis(TEST_WAIT_MS));
     match asked.await {
-        Ok(done) if done.delivered => Ok(HttpResponse::Ok().json(TestAnswer { status: "delivered".into(), name })),
+        Ok(done) if done.delivered => Ok(()),
         Ok(done) => Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not_delivered", not_delivered(done))),
         Err(_) => Err(ApiError::unavailable("no_answer", "the test message got no answer in time: see the delivery log")),
     }

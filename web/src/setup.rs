@@ -1,26 +1,49 @@
-//! The first run: a link that is told on the terminal, makes the first management key, shows it once, and then dies.
+//! The first run: a link that is told on the terminal, makes the first admin, and then dies.
 
-use crate::body::Form;
+use crate::body::{self, Form};
 use crate::error::ApiError;
-use crate::page::{escape, page};
+use crate::render::{self, FormError};
 use crate::state::WebState;
-use crate::{query, source};
+use crate::users::NAME_MAX_CHARS;
+use crate::{passwords, query, sessions};
 use actix_web::http::StatusCode;
+use actix_web::http::header::{LOCATION, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use actors::db::DbError;
 use domain::time::Wall;
+use serde::Serialize;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use store::keys::{self, Scope};
 use store::seal::{hash_token, new_token, same_hash};
+use store::users::{self, Role};
 use store::{Connection, StoreError, Transaction, settings};
 
-/// `config` key that says that the first key was made.
+/// `config` key that says that the first admin was made.
 const DONE: &str = "setup_done";
-/// Name of the first key.
-const FIRST_KEY: &str = "first key";
+#[derive(Serialize)]
+struct Page {
+    /// The token of the link is proof enough.
+    form_token: &'static str,
+    token: String,
+    name: String,
+    password_min: usize,
+    errors: Vec<FormError>,
+}
 
-/// The one-time link; its token lives in memory only, so each start without a first key has a new one.
+#[derive(Serialize)]
+struct Worthless {
+    title: &'static str,
+    paragraphs: [&'static str; 1],
+    link: Option<Way>,
+}
+
+#[derive(Serialize)]
+struct Way {
+    href: &'static str,
+    name: &'static str,
+}
+
+/// The one-time link; its token lives in memory only, so each start without an admin has a new one.
 pub struct SetupLink {
     token_hash: [u8; 32],
     done: AtomicBool,
@@ -33,7 +56,7 @@ impl fmt::Debug for SetupLink {
 }
 
 impl SetupLink {
-    /// The link of this start, and its path with token to be told on the terminal; none when the first key was made already.
+    /// The link of this start, and its path with token to be told on the terminal; none when there is an admin already.
     ///
     /// # Errors
     /// The store's.
@@ -53,96 +76,113 @@ impl SetupLink {
     }
 }
 
-/// Shows the button.
+/// Shows the form.
 ///
 /// # Errors
 /// None; a link that is worth nothing is a page.
 #[utoipa::path(get, path = "/setup", tag = "pages", operation_id = "show_setup", security(()),
     params(("token" = Option<String>, Query, description = "The token told on the terminal")),
-    responses((status = 200, content_type = "text/html", body = String, description = "A page with one button"),
+    responses((status = 200, content_type = "text/html", body = String, description = "The form for name and password"),
         (status = 404, content_type = "text/html", body = String, description = "The token is not right"),
-        (status = 410, content_type = "text/html", body = String, description = "The first key was made already")))]
+        (status = 410, content_type = "text/html", body = String, description = "There is an admin already")))]
 pub(crate) async fn show(state: web::Data<WebState>, req: HttpRequest) -> HttpResponse {
     let token = query::pairs(req.query_string()).find(|(name, _)| name == "token").map(|(_, value)| value.into_owned());
-    if let Some(worthless) = worthless(&state, token.as_deref().unwrap_or_default()) {
+    let token = token.unwrap_or_default();
+    if let Some(worthless) = worthless(&state, &req, &token) {
         return worthless;
     }
-    let body = format!(
-        "<p>This makes the first management key and shows it once. After that this link is worth nothing.</p>\
-         <form method=\"post\" action=\"/setup\"><input type=\"hidden\" name=\"token\" value=\"{}\">\
-         <button type=\"submit\">Make the first key</button></form>",
-        escape(token.as_deref().unwrap_or_default())
-    );
-    page(StatusCode::OK, "Set up this hub", &body)
+    page(&state, &req, StatusCode::OK, token, String::new(), Vec::new())
 }
 
-/// Makes the first key and shows it.
+/// Makes the first admin and signs him in.
 ///
 /// # Errors
-/// The store's; a link that is worth nothing is a page.
+/// The store's; what is wrong with the form or the link is a page.
 #[utoipa::path(post, path = "/setup", tag = "pages", operation_id = "set_up", security(()),
-    request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "`token=…`"),
-    responses((status = 200, content_type = "text/html", body = String, description = "A page with the key"),
+    request_body(content = String, content_type = "application/x-www-form-urlencoded",
+        description = "`token`, `name`, `password`, `password_again`"),
+    responses((status = 303, description = "The admin is made and signed in"),
         (status = 404, content_type = "text/html", body = String, description = "The token is not right"),
-        (status = 410, content_type = "text/html", body = String, description = "The first key was made already")))]
+        (status = 410, content_type = "text/html", body = String, description = "There is an admin already"),
+        (status = 422, content_type = "text/html", body = String, description = "What is wrong with name or password")))]
 pub(crate) async fn make(state: web::Data<WebState>, req: HttpRequest, form: Form) -> Result<HttpResponse, ApiError> {
-    if let Some(worthless) = worthless(&state, form.get("token").unwrap_or_default()) {
+    let field = |name| form.get(name).unwrap_or_default();
+    if let Some(worthless) = worthless(&state, &req, field("token")) {
         return Ok(worthless);
     }
-    let now = state.hub.now();
-    match state.hub.db().write("set up", move |tx| first_key(tx, now.wall)).await {
-        Ok(Some(key)) => {
+    let chosen = (
+        body::plain_text("name", field("name").trim(), NAME_MAX_CHARS),
+        passwords::chosen(field("password"), field("password_again")),
+    );
+    let (name, password) = match chosen {
+        (Ok(name), Ok(password)) => (name, password),
+        (name, password) => {
+            let mut errors = name.err().map(|e| FormError::of(e.fields())).unwrap_or_default();
+            errors.extend(password.err().map(|e| FormError::of(&e)).unwrap_or_default());
+            let (token, name) = (field("token").to_owned(), field("name").to_owned());
+            return Ok(page(&state, &req, StatusCode::UNPROCESSABLE_ENTITY, token, name, errors));
+        }
+    };
+    let (hash, now, wanted) = (passwords::hash(password).await?, state.hub.now().wall, name.clone());
+    match state.hub.db().write("set up", move |tx| first_admin(tx, &wanted, &hash, now)).await {
+        Ok(Some(id)) => {
             state.setup.done.store(true, Ordering::Release);
-            log::info!("the first management key was made through the set-up link, which is worth nothing now");
-            Ok(page(StatusCode::OK, "Your first management key", &told(&key, &source::base_url(&req, &state))))
+            log::info!("{name} is the first admin; the set-up link is worth nothing now");
+            let cookie = sessions::begin(&state, &req, id).await?;
+            Ok(HttpResponse::SeeOther().insert_header((LOCATION, "/dashboard")).append_header((SET_COOKIE, cookie)).finish())
         }
         Ok(None) => {
             state.setup.done.store(true, Ordering::Release);
-            Ok(gone())
+            Ok(gone(&state, &req))
         }
-        Err(e) => Err(unsure(&state, e)),
+        Err(e) => Err(unsure(e)),
     }
 }
 
-/// The first key, unless one was made: in one transaction, so that of many tries at once exactly one has it.
-fn first_key(tx: &Transaction<'_>, at: Wall) -> Result<Option<String>, StoreError> {
+/// The first admin, unless there is one: in one transaction, so that of many tries at once exactly one makes him.
+fn first_admin(tx: &Transaction<'_>, name: &str, password_hash: &str, at: Wall) -> Result<Option<i64>, StoreError> {
     if settings::get(tx, DONE)?.is_some() {
         return Ok(None);
     }
-    let (_, key) = keys::create(tx, FIRST_KEY, Scope::Write, at)?;
+    let id = users::create(tx, name, password_hash, Role::Admin, at)?;
     settings::set(tx, DONE, Some("1"), "set-up link", at)?;
-    Ok(Some(key))
+    Ok(Some(id))
 }
 
-fn unsure(state: &WebState, e: DbError) -> ApiError {
+fn unsure(e: DbError) -> ApiError {
     if matches!(e, DbError::Unknown(_)) {
         log::warn!(
-            "set-up: it is unknown whether the first key was made; if the link is worth nothing now, make a key on the command line"
+            "set-up: it is unknown whether the admin was made; if the link is worth nothing now, sign in with what was chosen"
         );
-        state.gatekeeper.forget();
     }
     e.into()
 }
 
-fn worthless(state: &WebState, token: &str) -> Option<HttpResponse> {
+fn worthless(state: &WebState, req: &HttpRequest, token: &str) -> Option<HttpResponse> {
     if !state.setup.fits(token) {
-        let body = "<p>Copy the whole link from the terminal or the log of the hub. Each start of the hub tells a new one.</p>";
-        return Some(page(StatusCode::NOT_FOUND, "This link is not valid", body));
+        let text = "Copy the whole link from the terminal or the log of the hub. Each start of the hub tells a new one.";
+        return Some(told(state, req, StatusCode::NOT_FOUND, "This link is not valid", text));
     }
-    state.setup.is_done().then(gone)
+    state.setup.is_done().then(|| gone(state, req))
 }
 
-fn gone() -> HttpResponse {
-    let body = "<p>The first management key was made already. Whoever has it can make more.</p>";
-    page(StatusCode::GONE, "This link was used", body)
+fn gone(state: &WebState, req: &HttpRequest) -> HttpResponse {
+    told(state, req, StatusCode::GONE, "This link was used", "This hub has an admin already, who can add you.")
 }
 
-fn told(key: &str, base: &str) -> String {
-    let (key, base) = (escape(key), escape(base));
-    format!(
-        "<p>Keep it in a safe place: it is shown this once only.</p><pre>{key}</pre>\
-         <p>Add your first host with it:</p>\
-         <pre>curl -X POST {base}/api/v1/hosts \\\n  -H 'Authorization: Bearer {key}' \\\n  -H 'Content-Type: application/json' \\\n  \
-         -d '{{\"name\":\"web-01\",\"expected_frequency_seconds\":\"5m\"}}'</pre>"
-    )
+fn told(state: &WebState, req: &HttpRequest, status: StatusCode, title: &'static str, text: &'static str) -> HttpResponse {
+    let page = Worthless { title, paragraphs: [text], link: Some(Way { href: "/login", name: "To the sign-in" }) };
+    render::page(state, req, status, "message", title, "", None, &page)
+}
+
+fn page(
+    state: &WebState,
+    req: &HttpRequest,
+    status: StatusCode,
+    token: String,
+    name: String,
+    errors: Vec<FormError>,
+) -> HttpResponse {
+    let page = Page { form_token: "", token, name, password_min: passwords::MIN_CHARS, errors };
+    render::page(state, req, status, "setup", "Set up this hub", "setup", None, &page)
 }

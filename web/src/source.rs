@@ -41,12 +41,29 @@ pub(crate) fn base_url(req: &HttpRequest, state: &WebState) -> String {
     if let Some(url) = &state.public_url {
         return url.clone();
     }
-    let by_proxy = req.peer_addr().is_some_and(|peer| is_trusted(peer.ip().to_canonical(), &state.trusted_proxies));
-    let forwarded =
-        |name: HeaderName| header(req, name).filter(|_| by_proxy).and_then(|value| value.split(',').next()).map(str::trim);
-    let scheme = forwarded(X_FORWARDED_PROTO).filter(|scheme| *scheme == "https").unwrap_or("http");
-    let host = forwarded(X_FORWARDED_HOST).or_else(|| header(req, HOST)).filter(|host| is_host(host));
+    let scheme = if is_https(req, state) { "https" } else { "http" };
+    let host = forwarded(req, state, X_FORWARDED_HOST).or_else(|| header(req, HOST)).filter(|host| is_host(host));
     format!("{scheme}://{}", host.unwrap_or("localhost"))
+}
+
+/// Whether the browser came by https: `PUBLIC_URL` or a trusted proxy says so.
+pub(crate) fn is_https(req: &HttpRequest, state: &WebState) -> bool {
+    forwarded(req, state, X_FORWARDED_PROTO).map_or_else(
+        || state.public_url.as_deref().is_some_and(|url| url.starts_with("https://") && is_public_host(req, url)),
+        |scheme| scheme == "https",
+    )
+}
+
+/// Whether the request was sent to the host that `PUBLIC_URL` names: another way in, by address perhaps, is plain http.
+fn is_public_host(req: &HttpRequest, url: &str) -> bool {
+    let public = url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next().unwrap_or_default();
+    header(req, HOST).is_some_and(|host| host.eq_ignore_ascii_case(public))
+}
+
+/// What a trusted proxy says of the request it took.
+fn forwarded<'a>(req: &'a HttpRequest, state: &WebState, name: HeaderName) -> Option<&'a str> {
+    let by_proxy = req.peer_addr().is_some_and(|peer| is_trusted(peer.ip().to_canonical(), &state.trusted_proxies));
+    header(req, name).filter(|_| by_proxy).and_then(|value| value.split(',').next()).map(str::trim)
 }
 
 fn header(req: &HttpRequest, name: HeaderName) -> Option<&str> {

@@ -129,6 +129,12 @@ pub(crate) async fn show(state: web::Data<WebState>, req: HttpRequest) -> Result
     Ok(HttpResponse::Ok().json(SupervisionView { at: time_text::text(now.wall), groups }))
 }
 
+/// The places in the tree, with at most `most` listed of each after the id `after`.
+pub(crate) fn groups(state: &WebState, after: Option<&str>, most: usize) -> Vec<SupervisedGroup> {
+    let now = state.hub.now();
+    state.hub.supervision().page(after, most).into_iter().map(|group| group_view(state, group, now, true)).collect()
+}
+
 fn asked(req: &HttpRequest) -> Result<Asked, ApiError> {
     let mut params = Params::of(req.query_string());
     let asked =

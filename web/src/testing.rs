@@ -24,7 +24,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use store::TempFolder;
 use store::keys::Scope;
-use store::seal::Keyring;
+use store::seal::{Keyring, hash_token, new_token};
+use store::sessions::{self, NewSession};
+use store::users::{self, Role};
 
 /// Key of the environment in tests.
 pub(crate) const ENV_KEY: &str = "chosen by a person";
@@ -40,7 +42,7 @@ pub(crate) struct Bed {
     pub(crate) writer: String,
     pub(crate) setup_path: String,
     _running: Running,
-    _folder: TempFolder,
+    folder: TempFolder,
 }
 
 /// An answer read to its end.
@@ -109,7 +111,30 @@ impl Bed {
         });
         let operator = operator_key(&keyring);
         let setup_path = path.unwrap();
-        Bed { state: web::Data::new(state), operator, reader, writer, setup_path, _running: running, _folder: folder }
+        Bed { state: web::Data::new(state), operator, reader, writer, setup_path, _running: running, folder }
+    }
+
+    /// Somebody who is signed in, in a new session: his cookie, and the proof of his forms.
+    pub(crate) async fn signed_in(&self, role: Role) -> (String, String) {
+        let (token, now) = (new_token(), self.state.hub.now().wall);
+        let hash = hash_token(&token);
+        let begin = move |tx: &store::Transaction<'_>| {
+            let name = role.as_str();
+            let user = match users::find(tx, name)? {
+                Some((user, _)) => user.id,
+                None => users::create(tx, name, "no hash", role, now)?,
+            };
+            sessions::begin(tx, &NewSession { token_hash: hash, user, agent: "a test", source_ip: None }, now)
+        };
+        self.state.hub.db().write("sign in", begin).await.unwrap();
+        (format!("pulsewarden={token}"), crate::sessions::csrf_of(&self.state, &hash).to_string())
+    }
+
+    /// The bytes of the database and its log.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let database = self.folder.database();
+        let log = database.with_extension("sqlite-wal");
+        [database, log].iter().flat_map(|file| std::fs::read(file).unwrap_or_default()).collect()
     }
 
     /// Sends one request through the real routes.

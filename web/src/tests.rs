@@ -2,11 +2,16 @@
 
 mod ack_flow;
 mod alert_flow;
+mod event_flow;
 mod fleet_flow;
 mod heartbeat_flow;
 mod host_flow;
 mod matrix;
+mod page_flow;
+mod page_routes;
+mod page_snapshots;
 mod setting_flow;
 mod setup_flow;
+mod sign_in_flow;
 mod socket;
 mod supervision_flow;

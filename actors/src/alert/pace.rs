@@ -1,7 +1,9 @@
 //! How fast a channel may be called: our own limits below Discord's observed ones, and whatever its answers ask for on top.
 
 use domain::time::Steady;
+use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 /// Calls within a window of so many milliseconds: Discord's undocumented 5 in 2 s and 30 in 60 s, with room to spare.
 const LIMITS: [(usize, i64); 2] = [(4, 2_000), (25, 60_000)];
@@ -14,6 +16,9 @@ pub(super) struct Pace {
     calls: VecDeque<Steady>,
     held_until: Option<Steady>,
 }
+
+/// The pace of a channel, kept by the actor while a room works by it.
+pub(super) type SharedPace = Rc<RefCell<Pace>>;
 
 impl Pace {
     /// The first instant from `now` on at which a call is allowed.

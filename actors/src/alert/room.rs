@@ -7,7 +7,7 @@ use super::direct::Trouble;
 use super::discord::Deliver;
 use super::done::{Asked, Attempt, Done};
 use super::letter::Letter;
-use super::pace::Pace;
+use super::pace::SharedPace;
 use super::plan::{self, Next, Plan};
 use super::text::Texts;
 use super::{Channel, LinkSigner};
@@ -54,7 +54,7 @@ pub(super) struct Room {
     pub(super) channel: Channel,
     /// Since when the store refused to write, as it was last told here.
     pub(super) trouble_told: Option<Wall>,
-    pace: Pace,
+    pace: SharedPace,
     /// Failures of the channel as a whole since something last arrived.
     failures: u32,
     /// It refused, and a probe found it in order.
@@ -66,13 +66,13 @@ pub(super) struct Room {
 }
 
 impl Room {
-    pub(super) fn new(channel: Channel) -> Room {
-        Room { channel, trouble_told: None, pace: Pace::default(), failures: 0, suspect: false, retry_at: None, asked: None }
+    pub(super) fn new(channel: Channel, pace: SharedPace) -> Room {
+        Room { channel, trouble_told: None, pace, failures: 0, suspect: false, retry_at: None, asked: None }
     }
 
     /// The first instant at which the channel may be called.
     pub(super) fn ready_at(&self, now: Steady) -> Steady {
-        self.pace.ready_at(now)
+        self.pace.borrow().ready_at(now)
     }
 
     /// Failures of the channel as a whole since something last arrived.
@@ -217,7 +217,7 @@ impl Shop {
             let now = self.clock.steady();
             let wait_ms = self.ready_at(room, now).since_ms(now);
             if wait_ms <= 0 {
-                room.pace.call(now);
+                room.pace.borrow_mut().call(now);
                 return true;
             }
             tokio::time::sleep(millis(wait_ms.min(DRAIN_LOOK_MS))).await;
@@ -230,7 +230,7 @@ impl Shop {
         if reply.pause_ms > 0 {
             let until = later(now.steady, reply.pause_ms);
             room.asked = room.asked.max(Some(until));
-            room.pace.hold(until);
+            room.pace.borrow_mut().hold(until);
         }
         Attempt::new(reply, now.wall)
     }
@@ -294,7 +294,7 @@ impl Shop {
 
     pub(super) fn hold(&self, room: &mut Room, scope: Scope, until: Steady) -> Steady {
         room.failures = room.failures.saturating_add(1);
-        room.pace.hold(until);
+        room.pace.borrow_mut().hold(until);
         if scope == Scope::Everywhere {
             self.held_until.set(self.held_until.get().max(Some(until)));
         }

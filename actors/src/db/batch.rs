@@ -473,6 +473,9 @@ fn nudge(entry: &HostEntry) {
 }
 
 fn tell(shared: &Shared, turn: Turn) {
+    if !turn.changed.is_empty() || turn.news {
+        shared.stats.changes.fetch_add(1, Ordering::Release);
+    }
     for entry in turn.changed {
         nudge(&entry);
     }

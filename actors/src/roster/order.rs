@@ -54,7 +54,7 @@ impl Order {
         if !begun {
             // From here on changes are noted: those in between may be told twice, and are looked for below.
             let mut hosts = all();
-            hosts.sort_unstable_by(|a, b| compare(a, b));
+            hosts.sort_unstable_by(compare);
             *sorted = Arc::new(hosts);
         }
         let mut changes = lock(&self.changes);
@@ -75,7 +75,7 @@ fn merge(sorted: &mut Vec<Arc<HostEntry>>, mut come: Vec<Arc<HostEntry>>, gone: 
     }
     if come.len() > INSERTS_MOST {
         sorted.extend(come);
-        sorted.sort_by(|a, b| compare(a, b)); // one long run and one short: this costs a merge
+        sorted.sort_by(compare); // one long run and one short: this costs a merge
         sorted.dedup_by(|a, b| a.row == b.row);
         return;
     }

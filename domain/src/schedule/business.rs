@@ -67,6 +67,17 @@ impl BusinessHours {
         self.0.spans()[0]
     }
 
+    /// As the JSON of a `custom` schedule with the same windows: for people who are shown what business hours are.
+    ///
+    /// ```
+    /// use domain::schedule::BusinessHours;
+    /// let shown = BusinessHours::default().to_json();
+    /// assert_eq!((&shown["timezone"], &shown["windows"][0]["start"]), (&"America/New_York".into(), &"08:00".into()));
+    /// ```
+    pub fn to_json(&self) -> serde_json::Value {
+        self.0.to_json()
+    }
+
     pub(super) fn windows(&self) -> Arc<Windows> {
         Arc::clone(&self.0)
     }

@@ -1,8 +1,9 @@
 //! Schedules as JSON: read with every error told at once, each under its path and with its fix.
 
-use super::BusinessHours;
 use super::windows::{DaySet, HOLIDAYS_MAX, Span, WINDOWS_MAX, Windows, clock_text};
 use super::zone::{self, DAY_MIN};
+use super::{BusinessHours, CronSchedule};
+use crate::crontab::Crontab;
 use crate::field::FieldError;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -75,6 +76,39 @@ pub(super) fn custom(config: Option<&Value>) -> Result<Windows, Errors> {
         Some(zone) if errors.is_empty() => Ok(Windows::new(zone, spans, holidays)),
         _ => Err(errors),
     }
+}
+
+/// The line and zone of a `cron` schedule.
+pub(super) fn cron(config: Option<&Value>) -> Result<CronSchedule, Errors> {
+    let example = r#"for example {"cron": "0 2 * * *", "timezone": "Europe/Berlin"}"#;
+    let config =
+        config.ok_or_else(|| vec![FieldError::new("", format!("is missing: a cron schedule needs its line, {example}"))])?;
+    let keys = object(config, example).map_err(|e| vec![e])?;
+    let mut errors = Errors::new();
+    unknown(keys, &["cron", "timezone"], &mut errors);
+    let line = keys.get("cron").and_then(Value::as_str);
+    let crontab = match line.map(Crontab::parse) {
+        Some(Ok(crontab)) => Some(crontab),
+        Some(Err(wrong)) => {
+            errors.push(in_line(wrong));
+            None
+        }
+        None => {
+            errors.push(FieldError::new("cron", r#"must be a crontab line in quotes, for example "0 2 * * *""#));
+            None
+        }
+    };
+    let zone = kept(zone_in(keys.get("timezone").unwrap_or(&Value::Null)), &mut errors);
+    match (crontab, zone) {
+        (Some(crontab), Some(zone)) if errors.is_empty() => Ok(CronSchedule::new(crontab, zone)),
+        _ => Err(errors),
+    }
+}
+
+/// The errors of a crontab line as one of the JSON that holds it: the line's own fields are no paths.
+fn in_line(errors: Errors) -> FieldError {
+    let told = |e: FieldError| if e.field.is_empty() { e.message } else { e.to_string() };
+    FieldError::new("cron", errors.into_iter().map(told).collect::<Vec<_>>().join("; "))
 }
 
 fn spans_in(value: &Value, errors: &mut Errors) -> Vec<Span> {

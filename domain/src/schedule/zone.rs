@@ -25,14 +25,14 @@ pub(super) fn date_of(zone: Tz, at: Wall) -> NaiveDate {
 /// time, or the first instant after the gap it falls in.
 pub(super) fn opening(zone: Tz, date: NaiveDate, minute: u16) -> Wall {
     let local = local(date, minute);
-    resolve(zone, local, |earliest, _| earliest)
+    instants(zone, local).first()
 }
 
 /// The instant at which a window that ends `minute` minutes into `date` closes: the second occurrence of that local
 /// time where there are two, or the first instant after the gap it falls in.
 pub(super) fn closing(zone: Tz, date: NaiveDate, minute: u16) -> Wall {
     let local = local(date, minute);
-    resolve(zone, local, |_, latest| latest)
+    instants(zone, local).last()
 }
 
 /// `date` moved by `days`, staying on the calendar.
@@ -91,18 +91,81 @@ fn local(date: NaiveDate, minute: u16) -> NaiveDateTime {
     date.and_time(chrono::NaiveTime::MIN) + TimeDelta::minutes(minute.into())
 }
 
-fn local_of(zone: Tz, at: Wall) -> NaiveDateTime {
+/// What the clock of `zone` shows at `at`, in whole seconds.
+pub(crate) fn local_of(zone: Tz, at: Wall) -> NaiveDateTime {
     let seconds = at.0.div_euclid(1_000).clamp(YEARS_S.0, YEARS_S.1);
     let utc = DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::UNIX_EPOCH);
     utc.with_timezone(&zone).naive_local()
 }
 
-fn resolve(zone: Tz, local: NaiveDateTime, of_two: fn(Wall, Wall) -> Wall) -> Wall {
-    match zone.from_local_datetime(&local) {
-        MappedLocalTime::Single(at) => wall(&at),
-        MappedLocalTime::Ambiguous(earliest, latest) => of_two(wall(&earliest), wall(&latest)),
-        MappedLocalTime::None => after_gap(zone, local),
+/// The instants at which a zone's clock shows one local time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Instants {
+    One(Wall),
+    /// In a fold: the first time and the second.
+    Two(Wall, Wall),
+    /// Never: it lies in a gap, and this is the first instant after that.
+    Gap(Wall),
+}
+
+impl Instants {
+    /// When the clock first shows the time, or the end of the gap.
+    pub(crate) fn first(self) -> Wall {
+        match self {
+            Instants::One(at) | Instants::Two(at, _) | Instants::Gap(at) => at,
+        }
     }
+
+    /// When the clock last shows the time, or the end of the gap.
+    pub(crate) fn last(self) -> Wall {
+        match self {
+            Instants::One(at) | Instants::Two(_, at) | Instants::Gap(at) => at,
+        }
+    }
+}
+
+/// When the clock of `zone` shows `local`.
+pub(crate) fn instants(zone: Tz, local: NaiveDateTime) -> Instants {
+    match zone.from_local_datetime(&local) {
+        MappedLocalTime::Single(at) => Instants::One(wall(&at)),
+        MappedLocalTime::Ambiguous(earliest, latest) => Instants::Two(wall(&earliest), wall(&latest)),
+        MappedLocalTime::None => Instants::Gap(after_gap(zone, local)),
+    }
+}
+
+/// A stretch of local time that a clock set back shows twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fold {
+    /// The instant at which the clock goes back.
+    pub(crate) change: Wall,
+    /// What the clock shows from then on.
+    pub(crate) from: NaiveDateTime,
+    /// What it would have shown: the first local time that does not come twice.
+    pub(crate) to: NaiveDateTime,
+}
+
+impl Fold {
+    /// Whether `at`, inside the fold, is after the clock went back.
+    pub(crate) fn is_second(&self, at: Wall) -> bool {
+        at >= self.change
+    }
+}
+
+/// The fold that `at` is in, in its first or second pass.
+pub(crate) fn fold_at(zone: Tz, at: Wall) -> Option<Fold> {
+    let local = local_of(zone, at);
+    let Instants::Two(first, second) = instants(zone, local) else { return None };
+    // The clock shows `local` on both sides of the change: find the second in which it goes back.
+    let ahead_s = |at_s: i64| local_of(zone, Wall(at_s * 1_000)).and_utc().timestamp() - at_s;
+    let (mut before, mut after) = (first.0.div_euclid(1_000), second.0.div_euclid(1_000));
+    let ahead_before = ahead_s(before);
+    while after - before > 1 {
+        let middle = before + (after - before) / 2;
+        if ahead_s(middle) == ahead_before { before = middle } else { after = middle }
+    }
+    let change = Wall(after * 1_000);
+    let from = local_of(zone, change);
+    Some(Fold { change, from, to: from + TimeDelta::milliseconds(second.0 - first.0) })
 }
 
 fn after_gap(zone: Tz, local: NaiveDateTime) -> Wall {

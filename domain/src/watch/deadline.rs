@@ -1,7 +1,7 @@
 //! Where a deadline comes from: the instant a host is judged from, its windows, and the rule of the product.
 
 use super::{Reason, Watch};
-use crate::schedule::{LOOKAHEAD_DAYS, LOOKBACK_DAYS, Window};
+use crate::schedule::{CronSchedule, LOOKAHEAD_DAYS, LOOKBACK_DAYS, Window};
 use crate::time::{Now, Steady, Wall};
 
 const DAY_MS: i64 = 86_400_000;
@@ -32,6 +32,8 @@ pub(super) enum Cause {
     Opening(Wall),
     /// The threshold in open time since the reference, in windows too short for it.
     OpenTime,
+    /// The grace after an occurrence of the host's crontab line.
+    Occurrence(Wall),
     /// A run's limit after its start.
     Run(Steady),
     /// A run was past its limit when a window opened.
@@ -50,7 +52,7 @@ impl Due {
     pub(super) fn reason(self) -> Reason {
         match self.cause {
             Cause::Run(_) | Cause::RunAtOpening(_) => Reason::RunTooLong,
-            Cause::Silence | Cause::Opening(_) | Cause::OpenTime => Reason::Missed,
+            Cause::Silence | Cause::Opening(_) | Cause::OpenTime | Cause::Occurrence(_) => Reason::Missed,
         }
     }
 }
@@ -59,7 +61,7 @@ impl Watch {
     /// The deadline in force at `now`, of silence or of a run, whichever is earlier.
     pub(super) fn due(&self, now: Now) -> Option<Due> {
         let (reference, _) = self.reference(now);
-        let silence = self.first_due(self.threshold_ms(), reference, now.steady, now);
+        let silence = self.first_due(self.grace_s, reference, now.steady, now);
         let run = self.run_due(now);
         match (silence, run) {
             (Some(silence), Some(run)) if run.deadline < silence.deadline => Some(run),
@@ -74,7 +76,13 @@ impl Watch {
         // P7 puts a deadline in or after an absence off to its end + threshold. Taken alone, that would let a hub restarted
         // every night blind a daily host for ever. So an absence moves the reference no further than to where the hub has
         // really listened, inside windows, for two thresholds: after the third it alerts, however often it was away.
-        let cap = self.open_time_reaches(self.threshold_ms().saturating_mul(2).saturating_add(self.deaf_ms), own.0, now);
+        let cap = match self.schedule.cron() {
+            Some(cron) => self.two_occurrences_reach(cron, own.0, now),
+            None => {
+                let listened_ms = self.threshold_ms().saturating_mul(2).saturating_add(self.deaf_ms);
+                self.open_time_reaches(listened_ms, own.0, now)
+            }
+        };
         match cap {
             Some(cap) if cap < deaf_until => (cap, Since::AbsencesCapped),
             _ => (deaf_until, Since::Absence),
@@ -91,11 +99,31 @@ impl Watch {
         silence.filter(|silence| silence.0 > heard.0).unwrap_or(heard)
     }
 
+    /// The end of two occurrences' graces after `since`, and as much later as the hub was away: what two thresholds are to a
+    /// host that is due by the clock.
+    fn two_occurrences_reach(&self, cron: &CronSchedule, since: Steady, now: Now) -> Option<Steady> {
+        let grace_ms = i64::from(self.grace_s) * 1_000;
+        let first = cron.next_after(now.wall_at(since))?.plus_ms(grace_ms);
+        let second = cron.next_after(first)?.plus_ms(grace_ms);
+        Some(now.steady_at(second).plus_ms(self.deaf_ms))
+    }
+
+    /// The deadline, with a grace of `grace_s`, for silence since `reference`, at `at`.
+    pub(super) fn first_due(&self, grace_s: u32, reference: Steady, at: Steady, now: Now) -> Option<Due> {
+        let grace_ms = i64::from(grace_s) * 1_000;
+        let Some(cron) = self.schedule.cron() else {
+            return self.due_in_windows(i64::from(self.frequency_s) * 1_000 + grace_ms, reference, at, now);
+        };
+        // The next occurrence wants a heartbeat of its own: one just before it was for the occurrence before.
+        let occurrence = cron.next_after(now.wall_at(reference))?;
+        Some(Due { deadline: now.steady_at(occurrence).plus_ms(grace_ms), cause: Cause::Occurrence(occurrence) })
+    }
+
     /// The deadline for silence since `reference` in the first window closing after `at` in which one falls.
     ///
     /// A window longer than the threshold counts from its opening or the reference, whichever is later; in a shorter one that
     /// would never alert, so there the time inside windows since the reference counts.
-    pub(super) fn first_due(&self, threshold_ms: i64, reference: Steady, at: Steady, now: Now) -> Option<Due> {
+    fn due_in_windows(&self, threshold_ms: i64, reference: Steady, at: Steady, now: Now) -> Option<Due> {
         let (since, at) = (now.wall_at(reference), now.wall_at(at));
         let stale = at.0.saturating_sub(since.0) > STALE_MS;
         let begin = if stale { at.plus_ms(-i64::from(LOOKBACK_DAYS) * DAY_MS) } else { since };

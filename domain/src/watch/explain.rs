@@ -54,6 +54,9 @@ impl Watch {
     }
 
     fn never_in_words(&self) -> String {
+        if let Some(cron) = self.schedule.cron() {
+            return format!("never alerts: \"{}\" never occurs in {}", cron.crontab(), cron.timezone().name());
+        }
         let allowed = self.allowance();
         format!("never alerts: its windows leave no room for {allowed} in as far ahead as they are known")
     }
@@ -71,11 +74,24 @@ impl Watch {
             Cause::Silence => format!("{} + {allowed}", self.reference_in_words(now)),
             Cause::Opening(opens) => format!("window opens {} + {allowed}", self.schedule.local(opens, Some(now.wall))),
             Cause::OpenTime => format!("{} + {allowed}, counting only time inside windows", self.reference_in_words(now)),
+            Cause::Occurrence(at) => self.occurrence_in_words(at, now),
             Cause::Run(started) => format!("{} + {}", self.run_in_words(started, now), self.run_allowance()),
             Cause::RunAtOpening(started) => {
                 let opens = self.at(due.deadline.plus_ms(1), now);
                 let limit = self.run_allowance();
                 format!("window opens {opens}, with more than {limit} gone since {}", self.run_in_words(started, now))
+            }
+        }
+    }
+
+    fn occurrence_in_words(&self, at: Wall, now: Now) -> String {
+        let line = self.schedule.cron().map_or("", |cron| cron.crontab().as_str());
+        let grace = if self.grace_s == 0 { String::new() } else { format!(" + {} grace", short(self.grace_s.into())) };
+        let due = format!("due {} ({line}){grace}", self.schedule.local(at, Some(now.wall)));
+        match self.reference(now).1 {
+            Since::Seen | Since::Judged => due,
+            Since::Silence | Since::Absence | Since::AbsencesCapped => {
+                format!("{due}, the first since {}", self.reference_in_words(now))
             }
         }
     }

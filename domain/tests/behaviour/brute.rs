@@ -93,6 +93,11 @@ impl Scan {
         open
     }
 
+    /// The readings.
+    pub(crate) fn clock(&self) -> &[NaiveDateTime] {
+        &self.clock
+    }
+
     /// The instant of the `minute`-th reading.
     pub(crate) fn at(&self, minute: usize) -> i64 {
         self.begin + minute as i64 * MINUTE

@@ -28,6 +28,8 @@ fn schedules() -> Vec<Arc<Schedule>> {
         Arc::new(schedule_of(zone, &[shape(1..=7, "08:00", "08:30"), shape(1..=7, "12:00", "20:00")], &[])),
         Arc::new(schedule_of(zone, &[shape(1..=7, "00:00", "24:00")], &[holiday])),
         Arc::new(schedule_of(zone, &[shape(1..=7, "02:10", "02:20")], &[])),
+        Arc::new(crate::cron::schedule("30 2 * * *", "Europe/Berlin")),
+        Arc::new(crate::cron::schedule("*/20 7-19 * * 1-5", "Europe/Berlin")),
     ]
 }
 
@@ -191,7 +193,14 @@ proptest! {
         let (from, to) = (now(from), now(from + ms));
         watch.on_deaf(from.steady, to.steady, to);
         let Verdict::Waiting { deadline } = watch.evaluate(to) else { panic!("{:?}", watch.evaluate(to)) };
-        prop_assert!(deadline >= to.steady.plus_ms(watch.threshold_ms()));
+        match watch.schedule.cron() {
+            // The whole grace after the next occurrence is what a threshold is to a host due by the clock.
+            Some(cron) => {
+                let due = to.steady_at(cron.next_after(to.wall).unwrap());
+                prop_assert_eq!(deadline, due.plus_ms(i64::from(watch.grace_s) * 1_000));
+            }
+            None => prop_assert!(deadline >= to.steady.plus_ms(watch.threshold_ms())),
+        }
     }
 
     #[test]

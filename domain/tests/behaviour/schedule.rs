@@ -35,8 +35,8 @@ fn always_takes_no_config() {
 
 #[test]
 fn other_kinds_are_refused_with_the_accepted_ones() {
-    for kind in ["cron", "", "Always", "weekly"] {
-        assert_eq!(errors(kind, Value::Null), ["schedule_type: must be always, business_hours or custom"]);
+    for kind in ["Cron", "", "Always", "weekly"] {
+        assert_eq!(errors(kind, Value::Null), ["schedule_type: must be always, business_hours, custom or cron"]);
     }
 }
 

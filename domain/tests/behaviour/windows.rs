@@ -7,7 +7,7 @@ use domain::schedule::{Schedule, Window};
 use domain::time::Wall;
 use proptest::prelude::*;
 
-const ZONES: [(Tz, std::ops::Range<i32>); 13] = [
+pub(crate) const ZONES: [(Tz, std::ops::Range<i32>); 13] = [
     (Tz::America__New_York, 2025..2028),
     (Tz::Europe__Berlin, 2025..2028),
     (Tz::Australia__Lord_Howe, 2025..2027),
@@ -102,7 +102,7 @@ fn windows_agree_with_the_local_clock_read_every_minute_around_every_jump() {
 
 #[test]
 #[ignore = "70 s optimised, many minutes in a debug build: cargo test --release -p pulsewarden-domain -- --ignored every_zone"]
-fn windows_agree_with_the_local_clock_in_every_zone_at_every_jump_from_1970_to_2037() {
+fn windows_and_crontabs_agree_with_the_local_clock_in_every_zone_at_every_jump_from_1970_to_2037() {
     let mut told = std::collections::BTreeSet::new();
     for zone in chrono_tz::TZ_VARIANTS {
         let jumps = jumps(zone, 1970..2038);
@@ -114,6 +114,9 @@ fn windows_agree_with_the_local_clock_in_every_zone_at_every_jump_from_1970_to_2
             let scan = Scan::around(zone, jump, 5);
             for shapes in awkward_shapes() {
                 agrees(zone, jump, &scan, &shapes, &[]).unwrap();
+            }
+            for line in crate::crontab::LINES {
+                crate::crontab::occurs(zone, jump, &scan, line).unwrap();
             }
         }
     }

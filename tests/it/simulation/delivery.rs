@@ -1,10 +1,18 @@
 //! What Discord has at the end, held against what the hub wrote down: P1, P3, P4 and P5.
 
+use super::discord::Sent;
 use super::disk::{Incident, Notice};
 use super::history::{M, S, clock};
 use super::trace::Answer;
 use super::world::Outcome;
+use serde_json::Value;
 use std::collections::{HashMap, HashSet};
+
+/// Refusals must last this long before anybody is told past the store.
+const TELL_AFTER: i64 = 5 * S;
+/// Nothing is told any more of a store that has refused nothing for so long, with the longest call that may be under way then
+/// and the longest rest of the tick that notices.
+const FORGET_AFTER: i64 = 120 * S + 15 * S + 5 * M;
 
 /// What is wrong, in words; empty when all is well.
 pub fn wrong(outcome: &Outcome) -> Vec<String> {
@@ -13,6 +21,7 @@ pub fn wrong(outcome: &Outcome) -> Vec<String> {
     wrong.extend(notices(outcome));
     wrong.extend(order(outcome));
     wrong.extend(repeats(outcome));
+    wrong.extend(past_the_store(outcome));
     wrong
 }
 
@@ -79,7 +88,9 @@ fn order(outcome: &Outcome) -> Vec<String> {
             continue;
         };
         let host = incidents.get(&notice.alert).and_then(|incident| incident.row);
-        let before = if replaces { None } else { last.insert(host, at) };
+        // The promise is per host. The hub's own incidents have none and no order among each other: each is its own line.
+        let line = (host, if host.is_none() { notice.alert } else { 0 });
+        let before = if replaces { None } else { last.insert(line, at) };
         if before.is_some_and(|before| before > at) {
             wrong.push(format!("P3: overtook an earlier message of its host: {notice:?} at {}", clock(at)));
         }
@@ -92,7 +103,8 @@ fn order(outcome: &Outcome) -> Vec<String> {
 fn repeats(outcome: &Outcome) -> Vec<String> {
     let known: HashSet<&str> = outcome.told.messages.iter().map(String::as_str).collect();
     let mut wrong = Vec::new();
-    for (i, sent) in outcome.discord.sent.iter().enumerate().filter(|(_, sent)| !known.contains(sent.id.as_str())) {
+    let unknown = |sent: &Sent| !known.contains(sent.id.as_str()) && !is_past_the_store(sent);
+    for (i, sent) in outcome.discord.sent.iter().enumerate().filter(|(_, sent)| unknown(sent)) {
         let near = |at: i64| (sent.at..sent.at + 2 * M).contains(&at);
         let interrupted = outcome.trace.lives.iter().any(|life| near(life.end))
             || outcome.trace.troubles.iter().any(|(from, to)| *from <= sent.at + 30 * S && sent.at <= *to);
@@ -112,6 +124,40 @@ fn repeats(outcome: &Outcome) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// The one message that no row knows of, because the store that would hold it refuses to write.
+fn is_past_the_store(sent: &Sent) -> bool {
+    sent.body.contains("Alert: Database Refuses Writes")
+}
+
+/// P13: told only of a store that refused for long enough, and once, unless whoever told it was interrupted.
+fn past_the_store(outcome: &Outcome) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let told: Vec<&Sent> = outcome.discord.sent.iter().filter(|sent| is_past_the_store(sent)).collect();
+    for (i, sent) in told.iter().enumerate() {
+        let refused = |(from, to): &(i64, i64)| (from + TELL_AFTER..to + FORGET_AFTER).contains(&sent.at);
+        if !outcome.trace.troubles.iter().any(refused) {
+            wrong.push(format!("P13: told that the store refuses at {}, when it did not: {}", clock(sent.at), sent.body));
+        }
+        let earlier = told[..i].iter().rfind(|before| before.answered && since(before) == since(sent));
+        if earlier.is_some_and(|before| !interrupted(outcome, before.at, sent.at)) {
+            wrong.push(format!("P13: told twice, at {} again: {}", clock(sent.at), sent.body));
+        }
+    }
+    wrong
+}
+
+/// The refusal that such a message tells of, by when it began.
+fn since(sent: &Sent) -> String {
+    let body: Value = serde_json::from_str(&sent.body).expect("a body is JSON");
+    body["embeds"][0]["fields"][0]["value"].to_string()
+}
+
+/// Whether the actor that tells may have begun anew between these two, with nothing on disk of what it told.
+fn interrupted(outcome: &Outcome, from: i64, to: i64) -> bool {
+    let lives = outcome.trace.lives.iter().any(|life| (from..=to).contains(&life.end));
+    lives || outcome.discord.panics.iter().any(|at| (from..=to).contains(at))
 }
 
 fn names_host(outcome: &Outcome, notice: &Notice, name: &str) -> bool {

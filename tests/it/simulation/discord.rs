@@ -31,6 +31,8 @@ pub struct Discord {
     /// Changes of messages that it accepted.
     pub edits: Vec<(i64, String)>,
     pub violations: Vec<String>,
+    /// When the actor that called panicked.
+    pub panics: Vec<i64>,
     mood: Mood,
     until: i64,
     left: u32,
@@ -55,6 +57,7 @@ impl Discord {
             sent: Vec::new(),
             edits: Vec::new(),
             violations: Vec::new(),
+            panics: Vec::new(),
             mood: Mood::Well,
             until: 0,
             left: 0,
@@ -174,6 +177,7 @@ async fn carry(shared: Rc<Shared>, call: Call, fate: Fate, edit_of: Option<Strin
             if after && call != Call::Probe {
                 accept(edit_of.as_deref());
             }
+            shared.discord.borrow_mut().panics.push(shared.now());
             panic!("injected: the adapter of Discord");
         }
         Fate::Accept { answer: false, wait_ms } => {

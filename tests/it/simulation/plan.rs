@@ -169,7 +169,7 @@ impl EventWriter<'_> {
     fn peers(&mut self) {
         for _ in 0..10 {
             let (at, ms, mood) = (self.some_edge(), self.a_while(), self.some_mood());
-            let ms = if mood == Mood::Panic { 30 * S } else { ms };
+            let ms = if mood == Mood::Panic { 10 * M } else { ms }; // until it has happened twice
             self.add(at, What::Discord { mood, ms });
         }
     }

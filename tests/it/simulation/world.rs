@@ -31,6 +31,8 @@ use tokio::sync::Notify;
 const AFTERMATH: i64 = 2 * H;
 /// Longest rest of a timer that only looks.
 const REST_MOST: i64 = 5 * M;
+/// A step of the wall clock is on disk this long after it, unless the store is in trouble.
+const WRITTEN_WITHIN: i64 = 5 * S;
 
 /// What all parts of the world share; lives of the hub come and go.
 pub struct Shared {
@@ -148,7 +150,7 @@ async fn start(folder: &Path, shared: &Rc<Shared>, clock: &Clock) -> Running {
             }
         }),
     };
-    Running::start(parts).await.expect("the hub starts")
+    Running::start_unheard(parts).await.expect("the hub starts")
 }
 
 /// The webhook that is set after so many others.
@@ -217,6 +219,8 @@ fn exited(shared: &Rc<Shared>) -> End {
 }
 
 async fn end(shared: &Rc<Shared>, running: Running, way: Way, ms: i64) -> End {
+    // After a boot only the wall clock tells how long it was: a step that the hub had no time to write down cannot be known then.
+    let way = if way == Way::Rebooted && shared.has_unwritten_step() { Way::Killed } else { way };
     let kind = match way {
         Way::Orderly => "hub: stop",
         Way::Killed => "hub: kill",
@@ -288,6 +292,15 @@ impl Shared {
         let mut trace = self.trace.borrow_mut();
         trace.steps.push((now, by));
         trace.fire(if by > 0 { "clock: forwards" } else { "clock: backwards" });
+    }
+
+    /// Whether the wall clock was set so lately, or in such trouble, that no sign of life may be on disk since.
+    fn has_unwritten_step(&self) -> bool {
+        let (now, trace) = (self.now(), self.trace.borrow());
+        trace.steps.iter().any(|(at, _)| {
+            let kept_from = |(from, to): &(i64, i64)| *from <= at + WRITTEN_WITHIN && now <= to + WRITTEN_WITHIN;
+            now <= at + WRITTEN_WITHIN || trace.troubles.iter().any(kept_from)
+        })
     }
 
     /// Something more to do: the story looks again when it sleeps.

@@ -140,7 +140,7 @@ impl AlertView {
 }
 
 /// What the outbox holds about one incident.
-pub(super) fn notices(conn: &Connection, alert: i64) -> Result<Vec<NoticeView>, StoreError> {
+pub(crate) fn notices(conn: &Connection, alert: i64) -> Result<Vec<NoticeView>, StoreError> {
     let mut query = conn.prepare_cached(
         "SELECT o.id, c.name, o.kind, o.state, o.attempts, o.maybe_repeat, o.created_at, o.sent_at, o.reason, o.error
          FROM outbox o LEFT JOIN channels c ON c.id = o.channel_id WHERE o.alert_id = ?1 ORDER BY o.id LIMIT ?2",

@@ -104,7 +104,7 @@ pub(super) fn pick(all: &ByName, query: &FleetQuery, now: Now) -> Picked {
             found.push((place(query, entry, standing, i64::from(at) * 2), at));
         }
     }
-    cut(all, query, found, Picked { counts, ..Picked::default() })
+    cut(all, query, found, counts)
 }
 
 /// How all hosts stand.
@@ -134,7 +134,7 @@ fn turned(query: &FleetQuery, key: i64, by_name: i64) -> Place {
 }
 
 /// Keeps the rows of the page among all that were found.
-fn cut(all: &ByName, query: &FleetQuery, mut found: Vec<(Place, u32)>, picked: Picked) -> Picked {
+fn cut(all: &ByName, query: &FleetQuery, mut found: Vec<(Place, u32)>, counts: FleetCounts) -> Picked {
     let (matching, size) = (found.len(), query.limit as usize);
     let back = query.cursor.as_ref().is_some_and(|cursor| cursor.back);
     if let Some(cursor) = &query.cursor {
@@ -158,7 +158,7 @@ fn cut(all: &ByName, query: &FleetQuery, mut found: Vec<(Place, u32)>, picked: P
     let hosts = found.iter().map(|(_, at)| all[*at as usize].clone()).collect();
     let previous = edge(found.first(), true).filter(|_| before);
     let next = edge(found.last(), false).filter(|_| after);
-    Picked { hosts, matching, next, previous, ..picked }
+    Picked { counts, hosts, matching, next, previous }
 }
 
 fn cursor(all: &ByName, query: &FleetQuery, place: Place, at: u32, back: bool) -> Cursor {

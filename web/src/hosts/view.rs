@@ -1,6 +1,7 @@
 //! Hosts as the API shows them; the token is part of the URL only for those who may change things.
 
 use crate::auth::Identity;
+use crate::query::escaped;
 use crate::state::WebState;
 use crate::{source, time_text};
 use actix_web::HttpRequest;
@@ -36,10 +37,10 @@ pub struct HostView {
     /// Extra time before anybody is told.
     #[schema(example = 60)]
     pub grace_period_seconds: u32,
-    /// `always`, `business_hours` or `custom`.
+    /// `always`, `business_hours`, `custom` or `cron`.
     #[schema(example = "always")]
     pub schedule_type: String,
-    /// What the type needs to know.
+    /// What the type needs to know: windows, or a crontab line as `{"cron": "0 2 * * *", "timezone": "Europe/Berlin"}`.
     #[schema(required, value_type = Option<Object>)]
     pub schedule_config: Option<serde_json::Value>,
     /// When it last gave a sign of life.
@@ -115,10 +116,10 @@ pub struct HostBody {
     pub expected_frequency_seconds: Option<SecondsText>,
     /// Extra time before anybody is told, 0 to 30 d; 60 s when absent.
     pub grace_period_seconds: Option<SecondsText>,
-    /// `always`, `business_hours` or `custom`.
+    /// `always`, `business_hours`, `custom` or `cron`.
     #[schema(example = "always")]
     pub schedule_type: Option<String>,
-    /// What the type needs to know.
+    /// What the type needs to know: windows, or a crontab line as `{"cron": "0 2 * * *", "timezone": "Europe/Berlin"}`.
     #[schema(value_type = Option<Object>)]
     pub schedule_config: Option<serde_json::Value>,
     /// `info`, `warning` or `critical`.
@@ -224,34 +225,6 @@ impl Viewer {
         match token {
             Some(token) => format!("{}{path}?token={}", self.base, escaped(token)),
             None => format!("{}{path}", self.base),
-        }
-    }
-}
-
-/// Text as one query value: everything but unreserved characters as `%XX`.
-fn escaped(text: &str) -> String {
-    use std::fmt::Write;
-    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::query::decoded;
-
-    #[test]
-    fn any_character_in_a_token_survives_the_url() {
-        for token in ["abc-._~", "a&b=c#d?e/f+g %", "grüße\"'`$(rm)\\", "\u{1f600}"] {
-            let escaped = escaped(token);
-            assert!(escaped.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%".contains(&b)), "{escaped}");
-            assert_eq!(decoded(&escaped), token);
         }
     }
 }

@@ -104,13 +104,13 @@ pub struct RevisionList {
 }
 
 impl RevisionView {
-    pub(super) fn of(revision: ShownRevision) -> RevisionView {
+    pub(crate) fn of(revision: ShownRevision) -> RevisionView {
         let ShownRevision { id, key, old, new, changed_by, changed_at } = revision;
         RevisionView { id, key, old, new, changed_by, changed_at: time_text::text(changed_at) }
     }
 }
 
-pub(super) async fn webhooks(state: &WebState) -> Result<WebhookSettings, ApiError> {
+pub(crate) async fn webhooks(state: &WebState) -> Result<WebhookSettings, ApiError> {
     let rows = state.hub.db().read(channels::list).await?;
     let in_force = state.hub.settings().webhooks();
     let webhooks: Vec<WebhookView> = in_force
@@ -131,7 +131,7 @@ pub(super) async fn webhooks(state: &WebState) -> Result<WebhookSettings, ApiErr
     Ok(WebhookSettings { url: primary.map(|webhook| webhook.url.clone()), webhooks })
 }
 
-pub(super) fn upstream(state: &WebState) -> UpstreamView {
+pub(crate) fn upstream(state: &WebState) -> UpstreamView {
     let upstream = state.hub.settings().upstream();
     UpstreamView {
         enabled: upstream.enabled,

@@ -60,7 +60,12 @@ async fn every_wrong_field_is_named() {
         (json!({"name": 7, "expected_frequency_seconds": 60}), "name"),
         (json!({"name": "x", "expected_frequency_seconds": 60, "severity": "loud"}), "severity"),
         (json!({"name": "x", "expected_frequency_seconds": 60, "tags": "eu"}), "tags"),
-        (json!({"name": "x", "expected_frequency_seconds": 60, "schedule_type": "cron"}), "schedule_type"),
+        (json!({"name": "x", "expected_frequency_seconds": 60, "schedule_type": "weekly"}), "schedule_type"),
+        (json!({"name": "x", "expected_frequency_seconds": 60, "schedule_type": "cron"}), "schedule_config"),
+        (
+            json!({"name": "x", "schedule_type": "cron", "schedule_config": {"cron": "0 26 * * *", "timezone": "UTC"}}),
+            "schedule_config.cron",
+        ),
         (json!({"name": "x", "expected_frequency_seconds": 60, "nmae": "y"}), "nmae"),
         (json!({"name": "x", "expected_frequency_seconds": 60, "schedule_type": "custom"}), "schedule_config"),
         (json!({"name": "x", "expected_frequency_seconds": 60, "description": "a\u{0}"}), "description"),

@@ -1,15 +1,33 @@
 //! Who may do what: every documented route by every identity, and what every answer has on it.
 
+use super::page_routes::PAGES;
 use crate::openapi_json;
 use crate::testing::{Bed, ENV_KEY, from};
 use actix_web::http::{Method, StatusCode};
 use serde_json::Value;
+use store::users::Role;
 
 /// Who asks.
-const IDENTITIES: [&str; 6] = ["nobody", "wrong", "reader", "writer", "operator", "environment"];
+const IDENTITIES: [&str; 10] = [
+    "nobody",
+    "wrong",
+    "reader",
+    "writer",
+    "operator",
+    "environment",
+    "viewer",
+    "admin",
+    "admin without proof",
+    "admin led by another site",
+];
 
 /// What a route is open to: its method and path as documented, and the least it needs.
-const ROUTES: [(&str, &str, Need); 45] = [
+const ROUTES: [(&str, &str, Need); 50] = [
+    ("get", "/api/v1/users", Need::AdminRead),
+    ("post", "/api/v1/users", Need::Write),
+    ("patch", "/api/v1/users/{id}", Need::Write),
+    ("delete", "/api/v1/users/{id}", Need::Write),
+    ("get", "/api/v1/events", Need::Read),
     ("get", "/api/v1/heartbeat/{host_id}", Need::HostToken),
     ("post", "/api/v1/heartbeat/{host_id}", Need::HostToken),
     ("head", "/api/v1/heartbeat/{host_id}", Need::HostToken),
@@ -59,13 +77,29 @@ const ROUTES: [(&str, &str, Need); 45] = [
 const ACK_POST: (&str, &str, Need) = ("post", "/ack/{token}", Need::Link);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Need {
+pub(super) enum Need {
     Nothing,
+    /// It only points to another address.
+    Elsewhere,
+    /// It is not there until somebody switches it on.
+    Switched,
+    /// A page for all who are signed in; everybody else is sent to the door.
+    Page,
+    /// A page for admins.
+    AdminPage,
+    /// The door itself.
+    Door,
+    /// A form for admins: nobody sends one without its secret.
+    Form,
+    /// A form about oneself: the same, for viewers too.
+    OwnForm,
     /// A management key of any scope is worth nothing here.
     HostToken,
     /// A signed link; no key helps.
     Link,
     Read,
+    /// Told only to those who may change it.
+    AdminRead,
     Write,
 }
 
@@ -76,18 +110,27 @@ fn documented() -> Vec<(String, String)> {
 }
 
 fn rows() -> Vec<(&'static str, &'static str, Need)> {
-    ROUTES.into_iter().chain([ACK_POST]).collect()
+    ROUTES.into_iter().chain([ACK_POST]).chain(PAGES).collect()
 }
 
 /// What the key check alone decides; past it a route may answer whatever its input deserves.
-fn expected(need: Need, who: &str, status: StatusCode) -> bool {
+fn expected(method: &str, need: Need, who: &str, status: StatusCode) -> bool {
     let passed = !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
     match (need, who) {
         (Need::Nothing, _) => status == StatusCode::OK,
         (Need::HostToken, _) => status == StatusCode::UNAUTHORIZED,
-        (Need::Link, _) => status == StatusCode::NOT_FOUND,
+        (Need::Link | Need::Switched, _) => status == StatusCode::NOT_FOUND,
+        (Need::Elsewhere, _) => status == StatusCode::SEE_OTHER,
+        (Need::Door, "admin led by another site") if method == "post" => status == StatusCode::FORBIDDEN,
+        (Need::Door, _) => passed,
+        (Need::Page | Need::AdminPage, "nobody") => status == StatusCode::SEE_OTHER,
         (_, "nobody" | "wrong") => status == StatusCode::UNAUTHORIZED,
-        (Need::Write, "reader") => status == StatusCode::FORBIDDEN,
+        (Need::AdminPage | Need::AdminRead, "reader" | "viewer") => status == StatusCode::FORBIDDEN,
+        (Need::OwnForm, "viewer" | "admin") | (Need::Form, "admin") => passed,
+        (Need::Form | Need::OwnForm, _) => status == StatusCode::FORBIDDEN,
+        (Need::Write, "reader" | "viewer" | "admin without proof" | "admin led by another site") => {
+            status == StatusCode::FORBIDDEN
+        }
         _ => passed,
     }
 }
@@ -104,6 +147,7 @@ async fn every_documented_route_has_a_row_and_every_row_is_documented() {
 #[actix_web::test]
 async fn every_route_lets_in_exactly_whom_it_should() {
     let bed = Bed::new().await;
+    bed.state.end_streams(); // what is read to its end must have one
     for (method, path, need) in rows() {
         for (n, who) in IDENTITIES.into_iter().enumerate() {
             let target = path
@@ -126,8 +170,22 @@ async fn every_route_lets_in_exactly_whom_it_should() {
             if let Some(key) = key {
                 req = req.insert_header(("X-API-Key", key));
             }
+            if let Some(role) = match who {
+                "viewer" => Some(Role::Viewer),
+                "admin" | "admin without proof" | "admin led by another site" => Some(Role::Admin),
+                _ => None,
+            } {
+                let (cookie, csrf) = bed.signed_in(role).await;
+                req = req.insert_header(("Cookie", cookie));
+                if who != "admin without proof" && method != "get" {
+                    req = req.insert_header(("X-CSRF-Token", csrf.as_str())).set_payload(format!("csrf={csrf}"));
+                }
+                if who == "admin led by another site" {
+                    req = req.insert_header(("Sec-Fetch-Site", "cross-site"));
+                }
+            }
             let answer = bed.send(req).await;
-            assert!(expected(need, who, answer.status), "{who}: {method} {path}: {} {}", answer.status, answer.text);
+            assert!(expected(method, need, who, answer.status), "{who}: {method} {path}: {} {}", answer.status, answer.text);
             assert!(answer.status.as_u16() != 500, "{who}: {method} {path}");
             assert!(!answer.text.contains("no such address"), "{method} {path} is documented and not served");
             for header in

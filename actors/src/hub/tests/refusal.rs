@@ -64,3 +64,23 @@ fn a_disk_that_is_full_for_a_moment_is_not_told() {
         assert_eq!(w.said(), [] as [&str; 0]);
     });
 }
+
+#[test]
+fn a_refused_heartbeat_is_a_sign_of_life() {
+    world(async |w| {
+        w.host("nas", "").await;
+        w.host("dead", "").await;
+        w.at(10).await.beat("nas").await;
+        w.beat("dead").await;
+        limit_pages(w, false).await;
+        fill(w, "nas").await;
+        for second in (100..=900).step_by(100) {
+            assert!(w.at(second).await.signal("nas", Signal::Success).await.is_err(), "it cannot be stored");
+        }
+        limit_pages(w, true).await;
+        w.at(1_000).await.beat("nas").await;
+        assert_eq!(w.status("dead").await, Status::Down, "P2 is about those who call");
+        assert_eq!(w.status("nas").await, Status::Up);
+        assert!(!w.said().iter().any(|text| text.contains("nas")), "{:?}", w.said());
+    });
+}

@@ -7,12 +7,35 @@ const HOUR: u32 = 60 * MINUTE;
 const DAY: u32 = 24 * HOUR;
 
 /// A line for a shell.
-pub(super) fn curl(url: &str) -> String {
+///
+/// ```
+/// assert_eq!(domain::recipe::curl("http://h/x"), "curl -fsS -m 10 --retry 3 'http://h/x'");
+/// ```
+pub fn curl(url: &str) -> String {
     format!("{CURL} {}", quoted(url))
 }
 
+/// A line around a job: its start, its duration and its exit code are seen.
+///
+/// ```
+/// let line = domain::recipe::job("http://h/x?token=t");
+/// assert!(line.ends_with("your-command; curl -fsS -m 10 --retry 3 -o /dev/null 'http://h/x/'$?'?token=t'"));
+/// ```
+pub fn job(url: &str) -> String {
+    let (path, query) = url.split_at(url.find('?').unwrap_or(url.len()));
+    let start = quoted(&format!("{path}/start{query}"));
+    let end = format!("{}$?{}", quoted(&format!("{path}/")), if query.is_empty() { String::new() } else { quoted(query) });
+    format!("{CURL} -o /dev/null {start}; your-command; {CURL} -o /dev/null {end}")
+}
+
 /// A line for a crontab that calls at least every `frequency_s` seconds; none below a minute, which cron cannot do.
-pub(super) fn crontab(url: &str, frequency_s: u32) -> Option<String> {
+///
+/// ```
+/// use domain::recipe::crontab;
+/// assert!(crontab("http://h/x", 300).is_some_and(|line| line.starts_with("*/5 * * * * curl")));
+/// assert_eq!(crontab("http://h/x", 59), None);
+/// ```
+pub fn crontab(url: &str, frequency_s: u32) -> Option<String> {
     // cron ends a command at the first bare percent sign.
     let url = quoted(url).replace('%', "\\%");
     Some(format!("{} {CURL} -o /dev/null {url}", times(frequency_s)?))
