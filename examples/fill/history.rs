@@ -16,31 +16,31 @@ use store::seal::{Keyring, hash_token};
 use store::{Options, Store, StoreError, Transaction, events, hosts};
 
 /// One token for all hosts; looked up and proved like any other.
-pub const TOKEN: &str = "fill-token-fill-token-fill-token-fill-token-0";
+pub(crate) const TOKEN: &str = "fill-token-fill-token-fill-token-fill-token-0";
 /// Steps of the history in one transaction.
 const STEPS_AT_ONCE: usize = 200_000;
 const DAY_MS: i64 = 86_400_000;
 
 /// How much is made.
 #[derive(Clone, Copy, Debug)]
-pub struct Size {
+pub(crate) struct Size {
     /// Hosts.
-    pub hosts: usize,
+    pub(crate) hosts: usize,
     /// Heartbeats, within a few percent.
-    pub heartbeats: u64,
+    pub(crate) heartbeats: u64,
     /// Days the history goes back.
-    pub days: i64,
+    pub(crate) days: i64,
     /// Decides everything.
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 /// What was made.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Made {
+pub(crate) struct Made {
     /// Heartbeats.
-    pub heartbeats: u64,
+    pub(crate) heartbeats: u64,
     /// Incidents.
-    pub alerts: u64,
+    pub(crate) alerts: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,7 +79,7 @@ struct History {
 ///
 /// # Errors
 /// What the store says.
-pub fn fill(database: &Path, size: Size, mark: Alive, tell: impl Fn(Made)) -> Result<Made, StoreError> {
+pub(crate) fn fill(database: &Path, size: Size, mark: Alive, tell: impl Fn(Made)) -> Result<Made, StoreError> {
     let folder = database.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(|e| StoreError::Io(e.to_string()))?;
     let keyring = Keyring::load_or_create(&folder.join("secret.key"))?;
@@ -285,7 +285,7 @@ impl Host {
 }
 
 /// The public name of the `n`-th host of `seed`.
-pub fn host_id(seed: u64, n: usize) -> HostId {
+pub(crate) fn host_id(seed: u64, n: usize) -> HostId {
     let id = Plan::new(seed, n, (0, 1), 60_000).draft.host_id.unwrap_or_default();
     id.parse().expect("invented ids are valid")
 }

@@ -10,30 +10,30 @@ const REGIONS: [&str; 4] = ["eu", "us", "ap", "sa"];
 
 /// What is decided about a host before its history begins.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Its description.
-    pub draft: HostDraft,
+    pub(crate) draft: HostDraft,
     /// Expected time between two heartbeats.
-    pub every_ms: i64,
+    pub(crate) every_ms: i64,
     /// Grace.
-    pub grace_ms: i64,
+    pub(crate) grace_ms: i64,
     /// It tells when it starts and when it ends.
-    pub is_job: bool,
+    pub(crate) is_job: bool,
     /// It was added and has not been heard.
-    pub is_silent: bool,
+    pub(crate) is_silent: bool,
     /// It is paused today.
-    pub is_paused: bool,
+    pub(crate) is_paused: bool,
     /// From when on nothing is heard of it.
-    pub dies_at: i64,
+    pub(crate) dies_at: i64,
     /// When it was paused and resumed.
-    pub pause: Option<(i64, i64)>,
+    pub(crate) pause: Option<(i64, i64)>,
     /// Its own chance.
-    pub dice: Dice,
+    pub(crate) dice: Dice,
 }
 
 impl Plan {
     /// The `n`-th host of `seed`, whose history goes from `from` to `to`, heard every `every_ms` milliseconds more or less.
-    pub fn new(seed: u64, n: usize, (from, to): (i64, i64), every_ms: i64) -> Plan {
+    pub(crate) fn new(seed: u64, n: usize, (from, to): (i64, i64), every_ms: i64) -> Plan {
         let mut dice = Dice::new(seed ^ (n as u64).wrapping_mul(0x2545_f491_4f6c_dd1d));
         let role = dice.one_of(&ROLES);
         // A job says two things a run.
