@@ -152,7 +152,7 @@ fn every_wrong_parameter_is_named_with_its_fix() {
         ("dir=up", "dir"),
         ("cursor=17", "cursor"),
         ("limit=0", "limit"),
-        ("limit=201", "limit"),
+        ("limit=101", "limit"),
         ("q=a%09b", "q"),
         (words, "q"),
         ("colour=red", "colour"),
