@@ -158,7 +158,7 @@ impl App {
         &self.running.hub
     }
 
-    /// The one-time set-up link, until the first key was made.
+    /// The one-time set-up link, until there is an admin.
     pub fn setup_url(&self) -> Option<String> {
         let base = self.config.public_url.clone().unwrap_or_else(|| url_of(self.address));
         self.setup_path.as_ref().map(|path| format!("{base}{path}"))

@@ -115,7 +115,7 @@ pub struct Stats {
     /// Heartbeats in them.
     pub beats: AtomicU64,
     /// What was stored beside heartbeats that change nothing: whoever shows the hub looks again when it grows.
-    pub changes: AtomicU64,
+    pub changes: Arc<AtomicU64>,
     /// Transactions rolled back.
     pub rollbacks: AtomicU64,
     /// When the last commit returned, in steady milliseconds.
@@ -207,11 +207,12 @@ impl Db {
         G: FnOnce(&T) + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let shared = self.0.clone();
+        // Not the whole of it: a job that waits in the queue must not keep the queue, and with it the store, alive.
+        let changes = Arc::clone(&self.0.stats.changes);
         let finish = move |committed: Result<(), DbError>, value: T, reply: oneshot::Sender<Result<T, DbError>>| {
             if committed.is_ok() {
                 if !HOUSEKEEPING.contains(&name) {
-                    shared.stats.changes.fetch_add(1, Ordering::Release);
+                    changes.fetch_add(1, Ordering::Release);
                 }
                 tell(&value);
             }

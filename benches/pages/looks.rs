@@ -25,7 +25,9 @@ pub(crate) fn pages(size: Size, alerts: u64) -> Vec<Page> {
             format!("/dashboard?sort={sort}&dir={}", dice.one_of(&["asc", "desc"]))
         }),
         page("search, one host", move |dice| format!("/dashboard?q={:06}", dice.within(0, size.hosts as i64 - 1))),
-        page("search, many hosts", |dice| format!("/dashboard?q={}", dice.one_of(&["tokyo", "web", "e", "customer+9", "%C3%BC"]))),
+        page("search, many hosts", |dice| {
+            format!("/dashboard?q={}", dice.one_of(&["tokyo", "web", "e", "customer+9", "%C3%BC"]))
+        }),
         page("search, no host", |dice| format!("/dashboard?q=nothing-is-called-{}", dice.within(0, 9_999))),
         page("filter by tag and status", |dice| {
             let status = dice.one_of(&["up", "down", "late", "unknown", "paused", "silenced"]);

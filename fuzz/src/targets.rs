@@ -9,7 +9,10 @@ use domain::duration;
 use domain::host::{HostDraft, NAME_MAX_CHARS, Severity};
 use domain::incident::{AlertType, Cause, Facts};
 use domain::notice::Incident;
+use domain::redact::{Redactor, clean};
+use domain::reduce::Reducer;
 use domain::schedule::{BusinessHours, CronSchedule, Schedule};
+use domain::template::Miner;
 use domain::time::Wall;
 use pulsewarden::config::{Config, Environment, HostsFile};
 use std::path::{Path, PathBuf};
@@ -20,7 +23,7 @@ use web::fuzz::Raw;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 15] = [
     ("heartbeat", heartbeat),
     ("key", key),
     ("schedule", schedule),
@@ -35,10 +38,13 @@ pub const TARGETS: [Target; 14] = [
     ("hub_json", hub_json),
     ("template", template),
     ("webhook_url", webhook_url),
+    ("log_line", log_line),
 ];
 
 /// Longest wait that an answer of Discord can make the hub believe.
 const WAIT_MOST_MS: u64 = 3_600_000;
+/// Tokens a fuzzed log is reduced to.
+const LOG_BUDGET_TOKENS: usize = 500;
 /// More than any text of an error.
 const ERROR_MOST_CHARS: usize = 1_000;
 
@@ -328,4 +334,19 @@ impl Drop for Folder {
     fn drop(&mut self) {
         drop(std::fs::remove_dir_all(&self.0));
     }
+}
+
+/// A log, line by line, as a host sends it: cleaned, redacted, mined and reduced.
+pub fn log_line(data: &[u8]) {
+    let (mut redactor, mut again, mut miner) = (Redactor::default(), Redactor::default(), Miner::default());
+    let mut reducer = Reducer::new(&mut miner);
+    for bytes in data.split(|byte| *byte == b'\n') {
+        let cleaned = clean(bytes);
+        assert!(!cleaned.text.contains(|c: char| c.is_control()));
+        let once = redactor.line(&cleaned.text).into_owned();
+        assert_eq!(again.line(&once), once, "redacting twice changes a line");
+        reducer.push(&once, domain::rules::line::parse(&once, 1_715_700_000).message, Wall(0));
+    }
+    let reduced = reducer.finish(Wall(0), LOG_BUDGET_TOKENS);
+    assert!(reduced.tokens <= LOG_BUDGET_TOKENS, "{} tokens", reduced.tokens);
 }

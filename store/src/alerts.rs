@@ -47,6 +47,11 @@ impl Alert {
         serde_json::from_value(self.details.clone()).ok()
     }
 
+    /// Its acknowledgement, unless that has expired by `now`.
+    pub fn known_at(&self, now: Wall) -> Option<&Acknowledged> {
+        self.acknowledged.as_ref().filter(|known| known.expires_at.is_none_or(|at| at > now))
+    }
+
     /// Whether it still lasts.
     pub fn is_open(&self) -> bool {
         self.resolved_at.is_none()

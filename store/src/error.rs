@@ -181,6 +181,14 @@ fn from_constraint(extended: i32, text: &str) -> StoreError {
     }
 }
 
+/// That a statement about one row has changed it.
+///
+/// # Errors
+/// `NotFound` when there was none.
+pub(crate) fn found(changed: usize) -> Result<()> {
+    if changed == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

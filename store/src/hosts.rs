@@ -1,7 +1,7 @@
 //! Hosts as kept: their description, their state and their run, one row each.
 
 use crate::column::{self, cut, instant, page_size, wall};
-use crate::error::{Result, StoreError};
+use crate::error::{Result, StoreError, found};
 use crate::{alerts, events, outbox};
 use domain::host::{HostId, HostSpec, Status};
 use domain::schedule::{BusinessHours, Schedule};
@@ -366,10 +366,6 @@ pub fn end_run(tx: &Transaction<'_>, row: i64, rid: Option<&str>) -> Result<Opti
         tx.prepare_cached("UPDATE hosts SET run_started_at = NULL, run_started_steady = NULL, run_rid = NULL WHERE id = ?1")?;
     query.execute([row])?;
     Ok(began)
-}
-
-fn found(changed: usize) -> Result<()> {
-    if changed == 0 { Err(StoreError::NotFound) } else { Ok(()) }
 }
 
 fn url_path(host_id: &HostId) -> String {

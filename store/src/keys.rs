@@ -1,7 +1,7 @@
 //! Management API keys: told once, kept as a hash, named, scoped and revocable.
 
 use crate::column::{wall, word};
-use crate::error::{Result, StoreError};
+use crate::error::{Result, found};
 use crate::seal;
 use domain::field::FieldError;
 use domain::time::Wall;
@@ -93,7 +93,7 @@ pub fn list(conn: &Connection) -> Result<Vec<ApiKey>> {
 /// `NotFound`.
 pub fn revoke(tx: &Transaction<'_>, id: i64, at: Wall) -> Result<()> {
     let changed = tx.execute("UPDATE api_keys SET revoked_at = ifnull(revoked_at, ?2) WHERE id = ?1", params![id, at.0])?;
-    if changed == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+    found(changed)
 }
 
 /// Notes that a key was used.
@@ -119,6 +119,7 @@ fn key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::StoreError;
     use crate::sample::{at, does};
     use crate::temporary;
 

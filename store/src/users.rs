@@ -1,7 +1,7 @@
 //! Who may sign in: a name, a hash of the password, a role. There is always an admin once there was one.
 
 use crate::column::{wall, word};
-use crate::error::{Result, StoreError};
+use crate::error::{Result, StoreError, found};
 use domain::field::FieldError;
 use domain::time::Wall;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
@@ -132,10 +132,6 @@ pub fn note_login(tx: &Transaction<'_>, id: i64, at: Wall) -> Result<()> {
 fn an_admin_is_left(tx: &Transaction<'_>) -> Result<()> {
     let left: bool = tx.query_row("SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin')", [], |row| row.get(0))?;
     if left { Ok(()) } else { Err(StoreError::refused("role", "this is the last admin: make another one first")) }
-}
-
-fn found(changed: usize) -> Result<()> {
-    if changed == 0 { Err(StoreError::NotFound) } else { Ok(()) }
 }
 
 pub(crate) fn user(row: &Row<'_>) -> rusqlite::Result<User> {

@@ -52,7 +52,8 @@ pub(crate) async fn show(state: web::Data<WebState>, req: HttpRequest) -> Result
         Ok(alert) => alert,
         Err(worthless) => return Ok(worthless),
     };
-    let known = in_force(&state, &alert);
+    // After it has expired the link may give another.
+    let known = alert.known_at(state.hub.now().wall);
     let heading = match (alert.is_open(), &known) {
         (false, _) => ENDED,
         (true, Some(_)) => KNOWN,
@@ -76,7 +77,8 @@ pub(crate) async fn acknowledge(state: web::Data<WebState>, req: HttpRequest) ->
         Ok(alert) => alert,
         Err(worthless) => return Ok(worthless),
     };
-    let known = in_force(&state, &alert);
+    // After it has expired the link may give another.
+    let known = alert.known_at(state.hub.now().wall);
     let heading = match (alert.is_open(), known) {
         (false, _) => ENDED,
         (true, Some(_)) => KNOWN,
@@ -103,12 +105,6 @@ async fn linked(state: &WebState, req: &HttpRequest) -> Result<Result<Alert, Htt
         Err(LinkError::Forged) => return Ok(Err(unknown(state, req))),
     };
     Ok(alerts::find(state, id).await?.ok_or_else(|| unknown(state, req)))
-}
-
-/// The acknowledgement, if it has not expired: after that the link may give another.
-fn in_force<'a>(state: &WebState, alert: &'a Alert) -> Option<&'a Acknowledged> {
-    let now = state.hub.now().wall;
-    alert.acknowledged.as_ref().filter(|known| known.expires_at.is_none_or(|at| at > now))
 }
 
 fn unknown(state: &WebState, req: &HttpRequest) -> HttpResponse {

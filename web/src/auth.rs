@@ -19,12 +19,11 @@ use actors::hub::Hub;
 use domain::time::Now;
 use guesses::Guesses;
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::future::{Ready, ready};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use store::keys::{self, Scope};
-use store::seal::{Keyring, hash_token, same_hash};
+use store::seal::{Keyring, hash_token, hex, same_hash};
 
 /// Longer ones are no keys.
 const KEY_MAX_BYTES: usize = 512;
@@ -35,10 +34,7 @@ const TOUCH_MS: i64 = 60_000;
 
 /// The key of whoever can read the hub's secret: what the command line on the same machine uses.
 pub fn operator_key(keyring: &Keyring) -> String {
-    keyring.sign("operator", b"cli").iter().fold(String::from("pwop_"), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    format!("pwop_{}", hex(&keyring.sign("operator", b"cli")))
 }
 
 /// Who asks, once proved.
@@ -89,11 +85,14 @@ pub(crate) async fn guard(
 
 async fn admit(req: &HttpRequest) -> Result<Identity, ApiError> {
     let identity = identify(req).await?;
-    if !matches!(*req.method(), Method::GET | Method::HEAD) && !identity.may_write() {
+    if matches!(*req.method(), Method::GET | Method::HEAD) {
+        return Ok(identity);
+    }
+    if !identity.may_write() {
         let may_only = "this key may only read: use one with scope write";
         return Err(ApiError::forbidden(if identity.csrf.is_some() { "a viewer may change nothing" } else { may_only }));
     }
-    if let Some(csrf) = identity.csrf.as_deref().filter(|_| !matches!(*req.method(), Method::GET | Method::HEAD)) {
+    if let Some(csrf) = identity.csrf.as_deref() {
         let sent = req.headers().get(CSRF_HEADER).and_then(|value| value.to_str().ok());
         sessions::check_ours(req, sent, csrf)?;
     }

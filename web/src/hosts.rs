@@ -8,6 +8,7 @@ pub(crate) use history::{__path_events, __path_explain, __path_heartbeats, event
 pub use history::{BeatList, BeatView, EventList, EventView, ExplainView};
 pub(crate) use uptime::{__path_uptime, uptime};
 pub use uptime::{OutageView, UptimeView, WindowView};
+pub(crate) use view::next_expected_by;
 pub use view::{BrokenView, HostBody, HostList, HostView, SecondsText};
 
 use crate::auth::Identity;

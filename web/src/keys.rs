@@ -123,13 +123,22 @@ fn create_in(tx: &Transaction<'_>, name: &str, scope: Scope, at: domain::time::W
     params(("id" = i64, Path, description = "Number of the key")), responses((status = 204)))]
 pub(crate) async fn revoke(state: web::Data<WebState>, who: Identity, req: HttpRequest) -> Result<HttpResponse, ApiError> {
     let id = number(&req, "key")?;
+    revoked(&state, &who.who, id).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Makes a key worth nothing in the name of `who`.
+///
+/// # Errors
+/// An unknown key, or the store.
+pub(crate) async fn revoked(state: &WebState, who: &str, id: i64) -> Result<(), ApiError> {
     let now = state.hub.now();
     let done = state.hub.db().write("revoke key", move |tx| keys::revoke(tx, id, now.wall)).await;
     // Also when the outcome is unknown.
     state.gatekeeper.forget();
     done.map_err(|e| crate::error::named(e, "key"))?;
-    log::info!("management key {id} was revoked by {}", who.who);
-    Ok(HttpResponse::NoContent().finish())
+    log::info!("management key {id} was revoked by {who}");
+    Ok(())
 }
 
 /// The number in the path; anything else names nothing.

@@ -22,19 +22,3 @@ pub(crate) mod users;
 mod windows;
 
 pub(crate) use link::{Link, heartbeat_url};
-
-use crate::state::WebState;
-use domain::watch::Watch;
-use std::sync::Arc;
-use store::hosts::HostRecord;
-
-/// Whether a host that is up has let its expected time pass and is in its grace.
-fn is_late(state: &WebState, record: &HostRecord) -> bool {
-    let spec = &record.spec;
-    let mut watch = Watch::new(spec.frequency_s, spec.grace_s, Arc::clone(&spec.schedule), record.judged_from);
-    watch.last_seen = record.last_seen.map(|(_, steady)| steady);
-    watch.paused = record.paused;
-    watch.silenced_until = record.silenced_until;
-    let now = state.hub.now();
-    host::is_late(record.status, watch.next_expected_by(now), now.wall)
-}

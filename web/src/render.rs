@@ -95,6 +95,19 @@ struct Frame<'a> {
     body: String,
 }
 
+#[derive(Serialize)]
+struct Message<'a> {
+    title: &'a str,
+    paragraphs: Vec<&'a str>,
+    link: Way<'a>,
+}
+
+#[derive(Serialize)]
+struct Way<'a> {
+    href: &'a str,
+    name: &'a str,
+}
+
 /// A place in the navigation.
 #[derive(Serialize)]
 struct Entry {
@@ -111,6 +124,19 @@ const NAV: [(&str, &str, &str); 5] = [
     ("config", "/config", "Config"),
     ("supervision", "/supervision", "Supervision"),
 ];
+
+/// A page of a heading, some sentences and a way on, for whoever may not be signed in.
+pub(crate) fn message(
+    state: &WebState,
+    req: &HttpRequest,
+    status: StatusCode,
+    title: &str,
+    paragraphs: &[impl AsRef<str>],
+    (href, name): (&str, &str),
+) -> HttpResponse {
+    let data = Message { title, paragraphs: paragraphs.iter().map(AsRef::as_ref).collect(), link: Way { href, name } };
+    page(state, req, status, "message", title, "", None, &data)
+}
 
 /// A whole page: `template` rendered with `data` inside of the frame. Without a viewer there is no navigation.
 #[expect(clippy::too_many_arguments, reason = "each is one plain fact about the page; a struct of them would only be built here")]

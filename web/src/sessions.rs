@@ -8,10 +8,9 @@ use crate::state::WebState;
 use actix_web::HttpRequest;
 use actix_web::http::header::{HOST, ORIGIN, USER_AGENT};
 use domain::time::Wall;
-use std::fmt::Write;
 use std::sync::Arc;
 use store::keys::Scope;
-use store::seal::{hash_token, new_token, same_hash};
+use store::seal::{hash_token, hex, new_token, same_hash};
 use store::sessions::{self, LIFE_MOST_MS, NewSession, Session};
 use store::users::{Role, User};
 
@@ -90,11 +89,15 @@ pub(crate) fn forget(req: &HttpRequest, state: &WebState) -> String {
 /// # Errors
 /// 403.
 pub(crate) fn check_ours(req: &HttpRequest, sent: Option<&str>, csrf: &str) -> Result<(), ApiError> {
-    let same = sent.is_some_and(|sent| same_hash(&hash_token(sent), &hash_token(csrf)));
-    if same && is_same_origin(req) {
+    if is_csrf(sent, csrf) && is_same_origin(req) {
         return Ok(());
     }
     Err(ApiError::forbidden("this form is too old or comes from another site: reload the page and send it again"))
+}
+
+/// Whether what was sent is this proof; how long that takes tells nothing of it.
+pub(crate) fn is_csrf(sent: Option<&str>, csrf: &str) -> bool {
+    sent.is_some_and(|sent| same_hash(&hash_token(sent), &hash_token(csrf)))
 }
 
 /// Whether a browser says that the request comes from a page of this very address. What says nothing is no browser.
@@ -111,20 +114,12 @@ pub(crate) fn is_same_origin(req: &HttpRequest) -> bool {
 
 /// The proof for the session with this hash.
 pub(crate) fn csrf_of(state: &WebState, token_hash: &[u8; 32]) -> Arc<str> {
-    hex(&state.hub.keyring().sign(CSRF_PURPOSE, token_hash))
+    hex(&state.hub.keyring().sign(CSRF_PURPOSE, token_hash)).into()
 }
 
 /// The proof for whoever is known by a key in a header: no other site can make a browser send that.
 pub(crate) fn csrf_of_key(state: &WebState, who: &str) -> Arc<str> {
-    hex(&state.hub.keyring().sign(CSRF_PURPOSE, who.as_bytes()))
-}
-
-fn hex(bytes: &[u8]) -> Arc<str> {
-    let text = bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
-    text.into()
+    hex(&state.hub.keyring().sign(CSRF_PURPOSE, who.as_bytes())).into()
 }
 
 fn name(req: &HttpRequest, state: &WebState) -> &'static str {

@@ -30,19 +30,6 @@ struct Page {
     errors: Vec<FormError>,
 }
 
-#[derive(Serialize)]
-struct Worthless {
-    title: &'static str,
-    paragraphs: [&'static str; 1],
-    link: Option<Way>,
-}
-
-#[derive(Serialize)]
-struct Way {
-    href: &'static str,
-    name: &'static str,
-}
-
 /// The one-time link; its token lives in memory only, so each start without an admin has a new one.
 pub struct SetupLink {
     token_hash: [u8; 32],
@@ -170,9 +157,8 @@ fn gone(state: &WebState, req: &HttpRequest) -> HttpResponse {
     told(state, req, StatusCode::GONE, "This link was used", "This hub has an admin already, who can add you.")
 }
 
-fn told(state: &WebState, req: &HttpRequest, status: StatusCode, title: &'static str, text: &'static str) -> HttpResponse {
-    let page = Worthless { title, paragraphs: [text], link: Some(Way { href: "/login", name: "To the sign-in" }) };
-    render::page(state, req, status, "message", title, "", None, &page)
+fn told(state: &WebState, req: &HttpRequest, status: StatusCode, title: &str, text: &str) -> HttpResponse {
+    render::message(state, req, status, title, &[text], ("/login", "To the sign-in"))
 }
 
 fn page(

@@ -139,19 +139,34 @@ pub(crate) async fn update(
         Some(password) => Some(passwords::hash(password).await?),
         None => None,
     };
+    let user = changed(&state, &who.who, id, role, hash).await?;
+    Ok(HttpResponse::Ok().json(view(user)))
+}
+
+/// Gives a user another role or password in the name of `who`; another password ends his sessions.
+///
+/// # Errors
+/// The last admin, an unknown user, or the store.
+pub(crate) async fn changed(
+    state: &WebState,
+    who: &str,
+    id: i64,
+    role: Option<Role>,
+    password_hash: Option<String>,
+) -> Result<User, ApiError> {
     let now = state.hub.now().wall;
     let changed = state.hub.db().write("change user", move |tx| {
         if let Some(role) = role {
             users::set_role(tx, id, role)?;
         }
-        if let Some(hash) = &hash {
+        if let Some(hash) = &password_hash {
             users::set_password(tx, id, hash, None, now)?;
         }
         users::get(tx, id)
     });
     let user = changed.await.map_err(|e| named(e, "user"))?;
-    log::info!("users: {} was changed by {}", user.name, who.who);
-    Ok(HttpResponse::Ok().json(view(user)))
+    log::info!("users: {} was changed by {who}", user.name);
+    Ok(user)
 }
 
 /// Removes a user and ends his sessions.
@@ -162,10 +177,19 @@ pub(crate) async fn update(
     params(("id" = i64, Path, description = "Number of the user")), responses((status = 204)))]
 pub(crate) async fn remove(state: web::Data<WebState>, who: Identity, req: HttpRequest) -> Result<HttpResponse, ApiError> {
     let id = number(&req, "user")?;
+    removed(&state, &who.who, id).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Removes a user in the name of `who`.
+///
+/// # Errors
+/// The last admin, an unknown user, or the store.
+pub(crate) async fn removed(state: &WebState, who: &str, id: i64) -> Result<(), ApiError> {
     let done = state.hub.db().write("remove user", move |tx| users::remove(tx, id)).await;
     done.map_err(|e| named(e, "user"))?;
-    log::info!("users: user {id} was removed by {}", who.who);
-    Ok(HttpResponse::NoContent().finish())
+    log::info!("users: user {id} was removed by {who}");
+    Ok(())
 }
 
 fn view(user: User) -> UserView {

@@ -132,7 +132,7 @@ fn edit(conn: &Connection, plan: &mut Plan, message: i64, first: &OutboxItem, no
 
 /// What messages are written from; an acknowledgement that has expired does not count.
 pub(super) fn incident(alert: &Alert, now: Wall) -> Incident {
-    let known = alert.acknowledged.as_ref().filter(|known| known.expires_at.is_none_or(|at| at > now));
+    let known = alert.known_at(now);
     let host_name = alert.host_name.clone().filter(|_| alert.host.is_some());
     let mut facts = alert.facts().unwrap_or_else(|| bare_facts(alert));
     if facts.cause == Cause::Hub && facts.why.is_empty() {

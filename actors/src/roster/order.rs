@@ -157,7 +157,7 @@ mod tests {
                         drop(roster.remove(&host_id));
                     } else {
                         let name = format!("{}{}", ["a", "B", "b"][dice(&mut seed, 3) as usize], dice(&mut seed, 9));
-                        roster.put(entry(id as i64, &name, &host_id, step * 1_000 + n));
+                        roster.put(&entry(id as i64, &name, &host_id, step * 1_000 + n));
                     }
                 }
                 assert_eq!(shown(&roster), expected(&roster), "seed {began}, step {step}");
@@ -169,13 +169,13 @@ mod tests {
     fn more_changes_than_are_remembered_make_the_next_look_begin_anew_and_keep_nothing_meanwhile() {
         let roster = Roster::default();
         let first = entry(1, "first", "first", 0);
-        roster.put(first.clone());
+        roster.put(&first);
         assert_eq!(roster.by_name().len(), 1);
         for n in 0..=CHANGES_MOST as i64 {
-            roster.put(entry(1, "first", "first", n as u64));
+            roster.put(&entry(1, "first", "first", n as u64));
         }
         assert_eq!(Arc::strong_count(&first), 1, "nobody keeps what was replaced");
-        roster.put(entry(2, "Another", "another", 0));
+        roster.put(&entry(2, "Another", "another", 0));
         assert_eq!(shown(&roster), expected(&roster));
     }
 }

@@ -48,6 +48,30 @@ fn a_host_lives_its_life_from_the_command_line() {
     assert_eq!(hub.terminate(), Some(0));
 }
 
+#[test]
+fn a_host_due_by_a_crontab_line_is_added_seen_and_explained() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let hub = HubProcess::start(here, &[]);
+    let add = ["host", "add", "Dump", "--cron", "0 2 * * *", "--timezone", "Europe/Berlin", "--grace", "10m"];
+    let added = run(here, &[], &add);
+    assert_eq!(added.code, Some(0), "{}", added.err);
+    let told = "Dump is watched as dump: due at 02:00 every day (0 2 * * *, Europe/Berlin) with 10 min grace.\n";
+    assert!(added.out.starts_with(told), "{}", added.out);
+    let url = added.out.split_whitespace().find(|word| word.starts_with("http")).expect("a URL");
+    assert_eq!(run(here, &[], &["ping", url]).code, Some(0));
+    let explained = run(here, &[], &["explain", "dump"]).out;
+    assert!(explained.contains("02:10:00 = due ") && explained.contains("02:00:00 (0 2 * * *) + 10 min grace"), "{explained}");
+    let shown = json(&run(here, &[], &["host", "show", "dump", "--json"]).out);
+    let next = shown["next_expected_by"].as_str().expect("a time");
+    assert!(next.ends_with(":00:00.000Z") && (next.contains("T00:") || next.contains("T01:")), "{next}");
+    assert_eq!(shown["expected_frequency_seconds"], 86_400);
+    let wrong = run(here, &[], &["host", "add", "Other", "--cron", "0 2 * * *", "--timezone", "Berlin"]);
+    assert_eq!(wrong.code, Some(1), "{wrong:?}");
+    assert!(wrong.err.contains("did you mean Europe/Berlin?"), "{}", wrong.err);
+    assert_eq!(hub.terminate(), Some(0));
+}
+
 /// Every line is JSON, and none holds the token.
 fn no_secret_is_logged(hub: &HubProcess, token: &str) {
     let log = hub.log();

@@ -183,7 +183,7 @@ impl Viewer {
     }
 
     fn view(&self, record: HostRecord, token: Option<String>, due: Option<Wall>) -> HostView {
-        let next = self.next_expected_by(&record);
+        let next = next_expected_by(&self.hub, &record);
         let spec = record.spec;
         let token = token.filter(|_| self.may_write);
         HostView {
@@ -212,19 +212,20 @@ impl Viewer {
         }
     }
 
-    fn next_expected_by(&self, record: &HostRecord) -> Option<Wall> {
-        let spec = &record.spec;
-        let mut watch = Watch::new(spec.frequency_s, spec.grace_s, Arc::clone(&spec.schedule), record.judged_from);
-        watch.last_seen = record.last_seen.map(|(_, steady)| steady);
-        watch.paused = record.paused;
-        watch.silenced_until = record.silenced_until;
-        watch.next_expected_by(self.hub.now())
-    }
-
     fn url(&self, path: &str, token: Option<&str>) -> String {
         match token {
             Some(token) => format!("{}{path}?token={}", self.base, escaped(token)),
             None => format!("{}{path}", self.base),
         }
     }
+}
+
+/// By when the next heartbeat of this host is expected.
+pub(crate) fn next_expected_by(hub: &Hub, record: &HostRecord) -> Option<Wall> {
+    let spec = &record.spec;
+    let mut watch = Watch::new(spec.frequency_s, spec.grace_s, Arc::clone(&spec.schedule), record.judged_from);
+    watch.last_seen = record.last_seen.map(|(_, steady)| steady);
+    watch.paused = record.paused;
+    watch.silenced_until = record.silenced_until;
+    watch.next_expected_by(hub.now())
 }

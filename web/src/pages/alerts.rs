@@ -205,8 +205,7 @@ fn row(alert: Alert, now: Wall) -> Row {
 
 /// `ended`, `acknowledged` or `open`.
 pub(super) fn state_of(alert: &Alert, now: Wall) -> &'static str {
-    let known = alert.acknowledged.as_ref().is_some_and(|a| a.expires_at.is_none_or(|at| at > now));
-    match (alert.is_open(), known) {
+    match (alert.is_open(), alert.known_at(now).is_some()) {
         (false, _) => "ended",
         (true, true) => "acknowledged",
         (true, false) => "open",

@@ -5,7 +5,7 @@ use super::dashboard::{slot, status_of};
 use super::host_past::{Gap, Happened, Heard, Past, Up, bad_days, gap, happened, heard, outage_chart, past, run_chart, ups};
 use super::{Link, heartbeat_url, windows};
 use crate::error::ApiError;
-use crate::hosts::id_in;
+use crate::hosts::{id_in, next_expected_by};
 use crate::query::Params;
 use crate::render;
 use crate::state::WebState;
@@ -18,7 +18,6 @@ use domain::duration::short;
 use domain::host::{HostSpec, Status};
 use domain::recipe;
 use domain::schedule::{BusinessHours, Schedule};
-use domain::time::Wall;
 use serde::Serialize;
 use store::hosts::HostRecord;
 
@@ -114,7 +113,7 @@ async fn page(
     let host_id = record.spec.host_id.as_str().to_owned();
     let explained = state.hub.explain(&host_id).await?;
     let now = state.hub.now().wall;
-    let late = super::is_late(state, &record);
+    let late = record.status == Status::Up && next_expected_by(&state.hub, &record).is_some_and(|at| at < now);
     let path = format!("/hosts/{host_id}");
     let older = |name, at: Option<i64>| at.map(|at| Link::to(&path).with(name, Some(&at.to_string())).text());
     let never = record.last_seen.is_none();
@@ -184,11 +183,6 @@ fn facts(spec: &HostSpec, business: &BusinessHours) -> Vec<Fact> {
         Fact { name: "An alert is", value: spec.severity.as_str().to_owned() },
         Fact { name: "Id in URLs", value: spec.host_id.as_str().to_owned() },
     ]
-}
-
-/// Whether a host that is up has let its expected time pass.
-pub(super) fn is_late(status: Status, next_expected: Option<Wall>, now: Wall) -> bool {
-    status == Status::Up && next_expected.is_some_and(|at| at < now)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Management keys for scripts and programs: made, shown once, revoked; admins only.
 
 use super::users::admins_only;
-use crate::error::{ApiError, named};
-use crate::keys::{made, number};
+use crate::error::ApiError;
+use crate::keys::{made, number, revoked};
 use crate::render::{self, Flash, FormError, see_other};
 use crate::state::WebState;
 use crate::time_text;
@@ -106,11 +106,6 @@ pub(crate) async fn make(state: web::Data<WebState>, req: HttpRequest, sent: Che
     request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "`csrf`"),
     responses((status = 303, description = "Revoked")))]
 pub(crate) async fn revoke(state: web::Data<WebState>, req: HttpRequest, sent: CheckedForm) -> Result<HttpResponse, ApiError> {
-    let (id, now) = (number(&req, "key")?, state.hub.now());
-    let done = state.hub.db().write("revoke key", move |tx| keys::revoke(tx, id, now.wall)).await;
-    // Also when the outcome is unknown.
-    state.gatekeeper.forget();
-    done.map_err(|e| named(e, "key"))?;
-    log::info!("management key {id} was revoked by {}", sent.viewer.who);
+    revoked(&state, &sent.viewer.who, number(&req, "key")?).await?;
     Ok(see_other(&state, "/keys", Flash::good("The key is worth nothing now.")))
 }

@@ -8,20 +8,6 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT, ALLOW, RETRY_AFTER};
 use actix_web::{HttpRequest, web};
-use serde::Serialize;
-
-#[derive(Serialize)]
-struct Page {
-    title: &'static str,
-    paragraphs: Vec<String>,
-    link: Option<Way>,
-}
-
-#[derive(Serialize)]
-struct Way {
-    href: &'static str,
-    name: &'static str,
-}
 
 /// The answer, as a page when it is an error and a browser asked for a page.
 pub(crate) fn as_page(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
@@ -57,8 +43,7 @@ fn drawn(state: &WebState, req: &HttpRequest, error: &ApiError) -> actix_web::Ht
         StatusCode::SERVICE_UNAVAILABLE => "Not now",
         _ => "That did not work",
     };
-    let page = Page { title, paragraphs: said(error), link: Some(Way { href: "/dashboard", name: "To the dashboard" }) };
-    render::page(state, req, error.status(), "message", title, "", None, &page)
+    render::message(state, req, error.status(), title, &said(error), ("/dashboard", "To the dashboard"))
 }
 
 /// What is wrong, a sentence each.

@@ -1,16 +1,15 @@
 //! Who may sign in: added, given a role or another password, removed; admins only.
 
-use crate::error::{ApiError, named};
+use crate::error::ApiError;
 use crate::keys::number;
 use crate::passwords;
 use crate::render::{self, Flash, FormError, see_other};
 use crate::state::WebState;
 use crate::time_text;
-use crate::users::added;
+use crate::users::{added, changed, removed};
 use crate::viewer::{CheckedForm, Role, Viewer};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use actors::db::DbError;
 use domain::field::FieldError;
 use serde::Serialize;
 use store::users::{self, User};
@@ -116,8 +115,8 @@ pub(crate) async fn add(state: web::Data<WebState>, req: HttpRequest, sent: Chec
 pub(crate) async fn set_role(state: web::Data<WebState>, req: HttpRequest, sent: CheckedForm) -> Result<HttpResponse, ApiError> {
     let id = number(&req, "user")?;
     let role: Role = sent.form.get("role").unwrap_or_default().parse().map_err(|e: FieldError| ApiError::from(e))?;
-    let done = state.hub.db().write("user's role", move |tx| users::set_role(tx, id, role)).await;
-    told(&state, done, &sent, &format!("user {id} is {} now", role.as_str()), "The role is changed.")
+    let done = changed(&state, &sent.viewer.who, id, Some(role), None).await;
+    told(&state, done.map(drop), "The role is changed.")
 }
 
 /// Sets another password for a user, and signs him out everywhere.
@@ -142,9 +141,9 @@ pub(crate) async fn set_password(
             return Ok(see_other(&state, "/users", Flash::bad(text)));
         }
     };
-    let (hash, now) = (passwords::hash(password).await?, state.hub.now().wall);
-    let done = state.hub.db().write("user's password", move |tx| users::set_password(tx, id, &hash, None, now)).await;
-    told(&state, done, &sent, &format!("user {id} has another password"), "The password is set, and every session ended.")
+    let hash = passwords::hash(password).await?;
+    let done = changed(&state, &sent.viewer.who, id, None, Some(hash)).await;
+    told(&state, done.map(drop), "The password is set, and every session ended.")
 }
 
 /// Removes a user and ends his sessions.
@@ -157,26 +156,17 @@ pub(crate) async fn set_password(
     responses((status = 303, description = "Removed, or why not")))]
 pub(crate) async fn remove(state: web::Data<WebState>, req: HttpRequest, sent: CheckedForm) -> Result<HttpResponse, ApiError> {
     let id = number(&req, "user")?;
-    let done = state.hub.db().write("remove user", move |tx| users::remove(tx, id)).await;
-    told(&state, done, &sent, &format!("user {id} was removed"), "The user is removed.")
+    told(&state, removed(&state, &sent.viewer.who, id).await, "The user is removed.")
 }
 
-fn told(
-    state: &WebState,
-    done: Result<(), DbError>,
-    sent: &CheckedForm,
-    logged: &str,
-    text: &str,
-) -> Result<HttpResponse, ApiError> {
-    let refused = match done {
-        Ok(()) => {
-            log::info!("users: {logged}, by {}", sent.viewer.who);
-            return Ok(see_other(state, "/users", Flash::good(text)));
-        }
-        Err(e) => named(e, "user"),
+/// Back to the users, with what was done or what stands in its way.
+fn told(state: &WebState, done: Result<(), ApiError>, text: &str) -> Result<HttpResponse, ApiError> {
+    let flash = match done {
+        Ok(()) => Flash::good(text),
+        Err(e) => match e.fields().first() {
+            Some(field) => Flash::bad(format!("Not changed: {}.", field.message)),
+            None => return Err(e),
+        },
     };
-    match refused.fields().first() {
-        Some(field) => Ok(see_other(state, "/users", Flash::bad(format!("Not changed: {}.", field.message)))),
-        None => Err(refused),
-    }
+    Ok(see_other(state, "/users", flash))
 }

@@ -6,8 +6,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use std::sync::LazyLock;
+use store::seal::hex;
 
 /// Bytes of the hash in an address.
 const HASH_BYTES: usize = 8;
@@ -36,11 +36,7 @@ const STYLE: &str = concat!(
 );
 
 fn made(name: &str, extension: &str, kind: &'static str, content: &'static str) -> Asset {
-    let hash = Sha256::digest(content.as_bytes());
-    let hash = hash.iter().take(HASH_BYTES).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
+    let hash = hex(&Sha256::digest(content.as_bytes())[..HASH_BYTES]);
     Asset { path: format!("/static/{name}.{hash}.{extension}"), kind, content }
 }
 
