@@ -36,11 +36,12 @@ fmt: ## Format everything
 doc: ## The documentation of the code, warnings refused
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
-bench: ## Measure heartbeats a second, judging, start, what supervision costs, and the logs
+bench: ## Measure heartbeats a second, judging, start, pages, what supervision costs, and the logs
 	scripts/install-bench-tools.sh
 	$(CARGO) bench --locked --bench hub
 	$(CARGO) bench --locked --bench supervision
 	$(CARGO) bench --locked --bench logs
+	$(CARGO) bench --locked --bench pages
 
 snapshots: ## Accept what the snapshot tests see now; look at the difference before you commit it
 	UPDATE_SNAPSHOTS=1 $(CARGO) test --locked --test it cli

@@ -1,10 +1,13 @@
 //! Hosts: listed, added, changed, paused and removed.
 
 mod history;
+mod uptime;
 mod view;
 
 pub(crate) use history::{__path_events, __path_explain, __path_heartbeats, events, explain, heartbeats};
 pub use history::{BeatList, BeatView, EventList, EventView, ExplainView};
+pub(crate) use uptime::{__path_uptime, uptime};
+pub use uptime::{OutageView, UptimeView, WindowView};
 pub(crate) use view::next_expected_by;
 pub use view::{BrokenView, HostBody, HostList, HostView, SecondsText};
 

@@ -17,7 +17,7 @@ use utoipa::{Modify, OpenApi};
     paths(
         heartbeat, heartbeat_signal, short_heartbeat, short_heartbeat_signal,
         hosts::list, hosts::create, hosts::get, hosts::update, hosts::remove, hosts::pause, hosts::resume, hosts::rotate_token,
-        hosts::heartbeats, hosts::events, hosts::explain,
+        hosts::heartbeats, hosts::events, hosts::explain, hosts::uptime,
         alerts::list, alerts::get, alerts::acknowledge, alerts::silence,
         events::show,
         users::list, users::create, users::update, users::remove,

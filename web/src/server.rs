@@ -112,6 +112,7 @@ fn management() -> impl HttpServiceFactory {
         .service(resource("/hosts/{host_id}/heartbeats", "GET").route(web::get().to(hosts::heartbeats)))
         .service(resource("/hosts/{host_id}/events", "GET").route(web::get().to(hosts::events)))
         .service(resource("/hosts/{host_id}/explain", "GET").route(web::get().to(hosts::explain)))
+        .service(resource("/hosts/{host_id}/uptime", "GET").route(web::get().to(hosts::uptime)))
         .service(resource("/alerts", "GET").route(web::get().to(alerts::list)))
         .service(resource("/alerts/{id}", "GET").route(web::get().to(alerts::get)))
         .service(resource("/alerts/{id}/acknowledge", "POST").route(web::post().to(alerts::acknowledge)))

@@ -3,6 +3,7 @@
 mod ack_flow;
 mod alert_flow;
 mod event_flow;
+mod fleet_flow;
 mod heartbeat_flow;
 mod host_flow;
 mod matrix;

@@ -76,8 +76,9 @@ impl Standing {
 }
 
 /// The steady instant up to which this host is in time. Exact for hosts that are always expected; for one with windows that was
-/// heard since its actor looked last, no later than the exact one: its windows would have to be walked, for every host. A cron host that was heard
-/// since counts by its frequency, its longest distance: that may be later than the exact one, until its actor looks.
+/// heard since its actor looked last, no later than the exact one: its windows would have to be walked, for every host. One
+/// that calls by a crontab line and was heard for this occurrence already is in time for the longest gap of its line, until
+/// its actor looks again.
 fn due(entry: &HostEntry, status: Status) -> Option<i64> {
     if entry.paused || status == Status::Down {
         return None;
@@ -87,7 +88,12 @@ fn due(entry: &HostEntry, status: Status) -> Option<i64> {
         return Some(told.0);
     }
     let Some(heard) = entry.pulse.last_seen() else { return Some(told.0) };
-    Some(told.0.max(heard.0 + (i64::from(entry.frequency_s) + i64::from(entry.grace_s)) * 1_000))
+    let (frequency_ms, grace_ms) = (i64::from(entry.frequency_s) * 1_000, i64::from(entry.grace_s) * 1_000);
+    if entry.schedule.cron().is_some() {
+        let for_this_one = heard.0 >= told.0 - grace_ms;
+        return Some(if for_this_one { told.0 + frequency_ms } else { told.0 });
+    }
+    Some(told.0.max(heard.0 + frequency_ms + grace_ms))
 }
 
 /// Walks over `all` and picks the page that `query` asks for.

@@ -9,7 +9,7 @@ const TEXT_MAX_CHARS: usize = 200;
 /// Most words searched for at once.
 pub(super) const WORDS_MAX: usize = 8;
 /// Most rows of one page of the fleet.
-pub(super) const ROWS_MAX: u32 = 200;
+pub(super) const ROWS_MAX: u32 = 100;
 /// Rows of a page when nothing is said.
 pub(super) const ROWS_DEFAULT: u32 = 50;
 
@@ -137,7 +137,7 @@ impl FleetQuery {
             descending: params.one_of("dir", "must be asc or desc", direction).unwrap_or_default(),
             cursor: params.one_of("cursor", "must be the next or previous cursor of a page in the same order", Cursor::parse),
             limit: params
-                .one_of("limit", "must be 1 to 200", |text| text.parse().ok().filter(|n| (1..=ROWS_MAX).contains(n)))
+                .one_of("limit", "must be 1 to 100", |text| text.parse().ok().filter(|n| (1..=ROWS_MAX).contains(n)))
                 .unwrap_or(ROWS_DEFAULT),
         };
         wanted.check().map(|()| wanted)

@@ -97,7 +97,7 @@ pub(crate) async fn root() -> HttpResponse {
         ("sort" = Option<String>, Query, description = "`status`, `name`, `last_seen` or `next_alert`"),
         ("dir" = Option<String>, Query, description = "`asc` or `desc`"),
         ("cursor" = Option<String>, Query, description = "Where the page begins"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "Hosts on the page, 50 if not said"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Hosts on the page, 50 if not said"),
     ),
     responses((status = 200, content_type = "text/html", body = String, description = "The page")))]
 pub(crate) async fn show(state: web::Data<WebState>, req: HttpRequest, viewer: Viewer) -> Result<HttpResponse, ApiError> {

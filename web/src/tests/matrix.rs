@@ -22,7 +22,7 @@ const IDENTITIES: [&str; 10] = [
 ];
 
 /// What a route is open to: its method and path as documented, and the least it needs.
-const ROUTES: [(&str, &str, Need); 51] = [
+const ROUTES: [(&str, &str, Need); 52] = [
     ("get", "/api/v1/users", Need::AdminRead),
     ("post", "/api/v1/users", Need::Write),
     ("patch", "/api/v1/users/{id}", Need::Write),
@@ -51,6 +51,7 @@ const ROUTES: [(&str, &str, Need); 51] = [
     ("get", "/api/v1/hosts/{host_id}/heartbeats", Need::Read),
     ("get", "/api/v1/hosts/{host_id}/events", Need::Read),
     ("get", "/api/v1/hosts/{host_id}/explain", Need::Read),
+    ("get", "/api/v1/hosts/{host_id}/uptime", Need::Read),
     ("get", "/api/v1/alerts", Need::Read),
     ("get", "/api/v1/alerts/{id}", Need::Read),
     ("post", "/api/v1/alerts/{id}/acknowledge", Need::Write),
