@@ -186,7 +186,7 @@ impl SpeedActor {
             return News::None;
         }
         self.told = true;
-        News::Slow(Box::new(incident(why, now)))
+        News::Slow(Box::new(incident(&why, now)))
     }
 }
 
@@ -237,7 +237,7 @@ fn kbit_s(bytes: u64, ms: i64) -> i64 {
     bits / ms.max(1)
 }
 
-fn incident(why: String, now: Now) -> NewIncident {
+fn incident(why: &str, now: Now) -> NewIncident {
     let facts = Facts {
         host_id: None,
         host_name: String::new(),

@@ -136,7 +136,8 @@ fn fourteen_minutes_without_an_uplink_are_one_message_and_then_exactly_the_dead(
             w.cut(way, (CUT..BACK).contains(&second));
             for n in (0..20_usize).filter(|n| second % 300 == (*n as i64 + 1) * 10) {
                 let (remote, dead) = (n < 9, n < 4 && second >= CUT);
-                if !dead && !(remote && (CUT..BACK).contains(&second)) {
+                let cut_off = remote && (CUT..BACK).contains(&second);
+                if !dead && !cut_off {
                     w.heard(&name(n), if remote { REMOTE } else { LOCAL }).await;
                 }
             }
