@@ -1,6 +1,7 @@
 //! The one place that knows everybody: it opens the store, starts the hub and its web server, and stops them in order.
 
 mod hosts_file;
+mod logs;
 mod signals;
 
 pub use signals::Signals;
@@ -128,8 +129,9 @@ pub async fn start(config: Config) -> Result<App, StartError> {
         clock,
         limits: config.limits.db,
         business: config.business_hours.clone(),
-        settings,
+        settings: settings.clone(),
         alert,
+        logs: logs::parts(&config, &settings),
         exit: Exit::process(),
     };
     let mut running = Running::start_unheard(parts).await.map_err(failed)?;

@@ -21,11 +21,12 @@ pub use limits::Limits;
 pub use plan::{Change, Difference, plan};
 pub use secret::Secret;
 pub use templates::templates;
-pub use values::{Cidr, LlmStyle, LogFormat, SECRET_MIN_CHARS};
+pub use values::{Cidr, LogFormat, SECRET_MIN_CHARS};
 
 pub(crate) use yaml::Node;
 
 use actors::alert::discord::{AllowedHosts, WebhookUrl};
+use domain::prompt::ApiStyle;
 use domain::schedule::BusinessHours;
 use layers::{Layers, Raw};
 use std::net::{IpAddr, Ipv4Addr};
@@ -72,6 +73,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// `limits:` of `settings.yaml`.
     pub limits: Limits,
+    /// `LLM_*`: the model that reads logs besides the local rules.
+    pub llm: Llm,
     /// Settings of features that are not in this version.
     pub later: Later,
     /// The folder of the configuration files.
@@ -104,17 +107,22 @@ pub enum LogFilter {
     Directives(String),
 }
 
+/// The endpoint of a model.
+#[derive(Clone, Debug)]
+pub struct Llm {
+    /// `LLM_API_URL`: the whole address; none: local rules read logs alone.
+    pub url: Option<Secret>,
+    /// `LLM_API_KEY`.
+    pub key: Option<Secret>,
+    /// `LLM_DEFAULT_MODEL`.
+    pub model: String,
+    /// `LLM_API_STYLE`; none: guessed from the URL.
+    pub style: Option<ApiStyle>,
+}
+
 /// Settings that are checked and kept for features of later versions.
 #[derive(Clone, Debug)]
 pub struct Later {
-    /// `LLM_API_URL`.
-    pub llm_api_url: Option<Secret>,
-    /// `LLM_API_KEY`.
-    pub llm_api_key: Option<Secret>,
-    /// `LLM_DEFAULT_MODEL`.
-    pub llm_default_model: String,
-    /// `LLM_API_STYLE`; none: guessed from the URL.
-    pub llm_api_style: Option<LlmStyle>,
     /// `HEALTHCHECKS_URL`.
     pub healthchecks_url: Option<Secret>,
     /// `SSH_ALLOW_PUBLIC`.
@@ -122,8 +130,7 @@ pub struct Later {
 }
 
 /// Which settings belong to features that are not there yet.
-const LATER_NAMES: [&str; 6] =
-    ["LLM_API_URL", "LLM_API_KEY", "LLM_DEFAULT_MODEL", "LLM_API_STYLE", "HEALTHCHECKS_URL", "SSH_ALLOW_PUBLIC"];
+const LATER_NAMES: [&str; 2] = ["HEALTHCHECKS_URL", "SSH_ALLOW_PUBLIC"];
 
 impl Config {
     /// The configuration made of `environment` and the files in `folder`, which need not exist.
@@ -151,6 +158,7 @@ impl Config {
             log_filter: log_filter(&mut layers),
             log_format: layers.value("LOG_FORMAT", LogFormat::Text, values::log_format),
             limits,
+            llm: llm(&mut layers),
             later: later(&mut layers),
             folder: folder.to_path_buf(),
             hosts_file: folder.join("hosts.yaml"),
@@ -215,14 +223,22 @@ fn log_filter(layers: &mut Layers) -> LogFilter {
     layers.get("RUST_LOG").map_or(LogFilter::Level(level), |raw| LogFilter::Directives(raw.text.clone()))
 }
 
+fn hidden_url(text: &str, example: &str) -> Result<Secret, String> {
+    values::url(text, example).map(Secret::new)
+}
+
+fn llm(layers: &mut Layers) -> Llm {
+    Llm {
+        url: layers.optional("LLM_API_URL", |text| hidden_url(text, "https://llm.example.org/v1/chat")),
+        key: layers.optional("LLM_API_KEY", |text| Ok(Secret::new(text))),
+        model: layers.value("LLM_DEFAULT_MODEL", DEFAULT_MODEL.to_owned(), |text| Ok(text.to_owned())),
+        style: layers.optional("LLM_API_STYLE", |text| text.parse::<ApiStyle>().map_err(|e| e.message)),
+    }
+}
+
 fn later(layers: &mut Layers) -> Later {
-    let hidden = |text: &str, example: &str| values::url(text, example).map(Secret::new);
     Later {
-        llm_api_url: layers.optional("LLM_API_URL", |text| hidden(text, "https://llm.example.org/v1/chat")),
-        llm_api_key: layers.optional("LLM_API_KEY", |text| Ok(Secret::new(text))),
-        llm_default_model: layers.value("LLM_DEFAULT_MODEL", DEFAULT_MODEL.to_owned(), |text| Ok(text.to_owned())),
-        llm_api_style: layers.optional("LLM_API_STYLE", values::llm_style),
-        healthchecks_url: layers.optional("HEALTHCHECKS_URL", |text| hidden(text, "https://hc-ping.com/your-uuid")),
+        healthchecks_url: layers.optional("HEALTHCHECKS_URL", |text| hidden_url(text, "https://hc-ping.com/your-uuid")),
         ssh_allow_public: layers.value("SSH_ALLOW_PUBLIC", false, values::switch),
     }
 }

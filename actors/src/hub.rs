@@ -1,5 +1,6 @@
 //! The hub as the rest of the program sees it: one handle to hosts, incidents and the state of everything, started and stopped as a value.
 
+mod logs;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,8 @@ use crate::clock::{Clock, Mark};
 use crate::db::{Db, DbError};
 use crate::host::{Bench, Explain};
 use crate::hosts::{Admit, Changed, Dismiss, HostsActor, read_host};
+use crate::llm::LlmActor;
+use crate::logs::{Analysts, LogsActor};
 use crate::roster::{HostEntry, Roster};
 use crate::settings::Settings;
 use crate::supervision::{Addr, ChildId, ChildView, Live, State};
@@ -50,6 +53,9 @@ pub(crate) struct Inner {
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) hosts: Addr<HostsActor>,
     pub(crate) alerts: Addr<AlertActor>,
+    pub(crate) llm: Addr<LlmActor>,
+    pub(crate) logs: Addr<LogsActor>,
+    pub(crate) analysts: Arc<Analysts>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) live: Live,
     pub(crate) lag_most_ms: Arc<AtomicI64>,
@@ -66,6 +72,9 @@ pub enum HubError {
     /// Another one has this name already.
     #[error("{0}")]
     Taken(FieldError),
+    /// It cannot be done as things are; how they could be.
+    #[error("{0}")]
+    NotNow(String),
     /// The incident has ended already.
     #[error("the incident is over: there is nothing left to acknowledge or silence")]
     Over,
@@ -241,6 +250,7 @@ impl Hub {
         let stored = self.db().write_and_tell("create host", create, admit);
         let (record, revision) = stored.await?;
         self.tell(Admit(vec![record.clone()], revision)).await;
+        self.tell_logs();
         log::info!("host {} is watched from now on", record.spec.host_id);
         Ok(NewHost { record, token })
     }
@@ -330,6 +340,7 @@ impl Hub {
         let dismiss = move |(): &()| keeper.do_send(Dismiss(gone, row));
         self.db().write_and_tell("remove host", move |tx| hosts::delete(tx, row, now), dismiss).await?;
         self.tell(Dismiss(host_id.to_owned(), row)).await;
+        self.tell_logs();
         log::info!("host {host_id} is no longer watched");
         Ok(())
     }
@@ -504,6 +515,7 @@ impl Hub {
     async fn changed(&self, mut record: HostRecord, revision: u64) -> HostRecord {
         self.freshen(&mut record);
         self.tell(Changed(Box::new(record.clone()), revision)).await;
+        self.tell_logs();
         record
     }
 

@@ -12,6 +12,8 @@ pub mod hosts;
 pub mod hub;
 mod incident;
 pub mod link;
+pub mod llm;
+pub mod logs;
 mod refusal;
 pub mod roster;
 pub mod settings;

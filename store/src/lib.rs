@@ -5,15 +5,19 @@
 
 pub mod alerts;
 pub mod alive;
+pub mod analyses;
 pub mod beats;
 pub mod channels;
 mod column;
 pub mod deliveries;
 pub mod error;
 pub mod events;
+pub mod findings;
 pub mod hosts;
 pub mod keys;
+pub mod ledger;
 mod lock;
+pub mod logs;
 mod migrate;
 pub mod open;
 pub mod outbox;

@@ -14,6 +14,7 @@ use actors::alert::text::Texts;
 use actors::clock::Clock;
 use actors::db::Limits;
 use actors::hub::{HubParts, Running};
+use actors::logs::LogParts;
 use actors::settings::Settings;
 use actors::supervision::Exit;
 use domain::schedule::BusinessHours;
@@ -97,6 +98,7 @@ impl Bed {
             business: BusinessHours::default(),
             settings,
             alert: AlertParts { deliver: Box::new(|| Rc::new(Taker)), links: Arc::new(|_| None), texts: Texts::default() },
+            logs: LogParts::none(),
             exit: Exit::process(),
         };
         let running = Running::start(parts).await.unwrap();

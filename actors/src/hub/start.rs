@@ -6,6 +6,8 @@ use crate::clock::{Clock, Mark};
 use crate::db::{Db, DbError, Limits};
 use crate::host::{Bench, DRAIN_MS, TICK_FRESH_MS};
 use crate::hosts::{AllDeaf, HostsActor, report_monitored_again, report_not_monitored, resolve_not_monitored};
+use crate::llm::LlmActor;
+use crate::logs::{Analysts, LogParts};
 use crate::roster::Roster;
 use crate::settings::Settings;
 use crate::supervision::{Addr, Exit, GroupEnd, Observer, Supervisor};
@@ -43,6 +45,8 @@ pub struct HubParts {
     pub settings: Arc<Settings>,
     /// How notices leave.
     pub alert: AlertParts,
+    /// How logs are read.
+    pub logs: LogParts,
     /// What an escalation does.
     pub exit: Exit,
 }
@@ -54,6 +58,10 @@ pub(super) struct Made {
     pub(super) settings: Arc<Settings>,
     /// How notices leave, for the alert actor.
     pub(super) alert: Cell<Option<AlertParts>>,
+    /// How logs are read, and who reads them.
+    pub(super) log_parts: LogParts,
+    pub(super) analysts: Arc<Analysts>,
+    pub(super) keyring: Arc<Keyring>,
     pub(super) exit: Exit,
     pub(super) lag_most_ms: Arc<AtomicI64>,
     /// The hosts the start found, for the first life of the keeper.
@@ -62,6 +70,8 @@ pub(super) struct Made {
     pub(super) hosts: OnceLock<Addr<HostsActor>>,
     /// The alert actor's address, once it has one.
     pub(super) alerts: OnceLock<Addr<AlertActor>>,
+    /// The address of the actor that asks models, once it has one.
+    pub(super) llm: OnceLock<Addr<LlmActor>>,
 }
 
 /// A hub that runs; it lives on the thread that started it.
@@ -91,7 +101,7 @@ impl Running {
     /// # Errors
     /// What the store says; nothing runs then.
     pub async fn start_unheard(parts: HubParts) -> Result<Running, StoreError> {
-        let HubParts { store, keyring, clock, limits, business, settings, alert, exit } = parts;
+        let HubParts { store, keyring, clock, limits, business, settings, alert, logs, exit } = parts;
         let Store { mut writer, reader, .. } = store;
         let recovered = recover(&mut writer, &clock, &business)?;
         let news = Arc::new(Notify::new());
@@ -111,11 +121,15 @@ impl Running {
             roster: Arc::default(),
             settings: settings.clone(),
             alert: Cell::new(Some(alert)),
+            log_parts: logs,
+            analysts: Arc::default(),
+            keyring: keyring.clone(),
             exit,
             lag_most_ms: Arc::default(),
             recovered: RefCell::new(recovered.hosts),
             hosts: OnceLock::new(),
             alerts: OnceLock::new(),
+            llm: OnceLock::new(),
         });
         alert_on_give_up(&supervisor, &bench, &made.roster);
         let started = tree::start(&made, &supervisor).await;
@@ -127,6 +141,9 @@ impl Running {
             keyring,
             hosts: addrs.hosts,
             alerts: addrs.alerts,
+            llm: addrs.llm,
+            logs: addrs.logs,
+            analysts: made.analysts.clone(),
             settings,
             live: supervisor.live(),
             lag_most_ms: made.lag_most_ms.clone(),

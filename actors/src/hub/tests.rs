@@ -1,5 +1,6 @@
 //! The whole hub in virtual time, told as timetables. Discord is in memory; the store is a real file.
 
+mod logs;
 mod panics;
 mod refusal;
 
@@ -10,6 +11,7 @@ use crate::alert::text::Texts;
 use crate::clock::Clock;
 use crate::db::{Beat, DbError, Limits};
 use crate::host::Crash;
+use crate::logs::LogParts;
 use crate::settings::Settings;
 use crate::supervision::Exit;
 use domain::host::{HostDraft, Status};
@@ -69,20 +71,23 @@ fn world(story: impl AsyncFnOnce(&World)) {
 
 /// One life of a hub in `folder`, `after_s` seconds after the first one began; it ends without a word, as by kill -9.
 fn life(folder: &TempFolder, after_s: i64, story: impl AsyncFnOnce(&World)) {
+    life_with(folder, after_s, LogParts::none(), story);
+}
+
+/// The same, of a hub that reads logs.
+fn life_with(folder: &TempFolder, after_s: i64, logs: LogParts, story: impl AsyncFnOnce(&World)) {
     let build = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     actix::System::with_tokio_rt(build).block_on(async {
         let start = domain::time::Wall(1_795_420_800_000);
         let clock = Clock::virtual_on_boot(start.plus_ms(after_s * 1_000), after_s * 1_000);
         let (said, escalated) = (Memory::default(), Rc::new(Cell::new(0)));
-        let running = start_hub(folder, &clock, said.clone(), escalated.clone()).await;
+        let parts = HubParts { logs, ..parts(folder, &clock, said.clone(), escalated.clone()) };
+        let running = Running::start(parts).await.unwrap();
         let world = World { running, clock, said, zero: start.0, escalated };
         story(&world).await;
     });
 }
 
-async fn start_hub(folder: &TempFolder, clock: &Clock, said: Memory, escalated: Rc<Cell<u32>>) -> Running {
-    Running::start(parts(folder, clock, said, escalated)).await.unwrap()
-}
 
 fn parts(folder: &TempFolder, clock: &Clock, said: Memory, escalated: Rc<Cell<u32>>) -> HubParts {
     let mut store = Store::open(&folder.database(), &Options::default()).unwrap();
@@ -100,6 +105,7 @@ fn parts(folder: &TempFolder, clock: &Clock, said: Memory, escalated: Rc<Cell<u3
         business: BusinessHours::default(),
         settings: Arc::new(settings),
         alert,
+        logs: LogParts::none(),
         exit: Exit::calling(move |_, _| escalated.set(escalated.get() + 1)),
     }
 }

@@ -4,8 +4,11 @@
 //! hub          one_for_one; a core actor that restarts more than 3 times in 60 s ends the process (code 70)
 //! ├ db           permanent
 //! ├ alert        permanent
+//! ├ llm          permanent
 //! ├ host keeper  permanent
 //! ├ hosts        many, transient; more than 5 restarts in 30 s: given up, told, tried every 5 minutes
+//! ├ log keeper   permanent
+//! ├ logs         many, transient: one for each host whose log is read, kept as hosts are
 //! └ alive        permanent
 //! ```
 //!
@@ -21,6 +24,8 @@ use super::start::Made;
 use crate::alert::AlertActor;
 use crate::alive::AliveActor;
 use crate::hosts::HostsActor;
+use crate::llm::LlmActor;
+use crate::logs::{Desk, LogsActor};
 use crate::supervision::{Addr, AdminError, ChildDef, ChildSpec, Flags, Supervisor, Tree};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -36,19 +41,26 @@ pub(super) const FLAGS: Flags = Flags::EACH_FOR_ITSELF;
 
 const DB: ChildSpec = ChildSpec::core("db");
 const ALERT: ChildSpec = ChildSpec { shutdown_limit_ms: LAST_CALL_MS, ..ChildSpec::core("alert") };
+const LLM: ChildSpec = ChildSpec::core("llm");
 const HOST_KEEPER: ChildSpec = ChildSpec::core("host keeper");
 /// The group of all host actors.
 pub(super) const HOSTS: ChildSpec = ChildSpec::many("hosts");
+const LOG_KEEPER: ChildSpec = ChildSpec::core("log keeper");
+/// The group of all that read a host's log.
+const LOGS: ChildSpec = ChildSpec::many("logs");
 const ALIVE: ChildSpec = ChildSpec::core("alive");
 
 /// The tree over what `made` holds; `supervisor` will keep it.
 pub(super) fn tree(made: &Rc<Made>, supervisor: &Supervisor) -> Tree {
-    let hosts = Arc::new(HOSTS);
+    let (hosts, logs) = (Arc::new(HOSTS), Arc::new(LOGS));
     Tree::new(FLAGS)
         .with(db(made))
         .with(alert(made))
+        .with(llm(made))
         .with(keeper(made, supervisor, &hosts))
         .with(ChildDef::group(&hosts))
+        .with(log_keeper(made, supervisor, &logs))
+        .with(ChildDef::group(&logs))
         .with(alive(made))
 }
 
@@ -65,6 +77,26 @@ fn alert(made: &Rc<Made>) -> ChildDef {
         let parts = made.alert.take().ok_or("the alert actor was started before")?;
         let known = made.settings.clone();
         Ok(Some(AlertActor::new(made.bench.db.clone(), made.bench.clock.clone(), Arc::new(move || known.channels()), parts)))
+    })
+}
+
+fn llm(made: &Rc<Made>) -> ChildDef {
+    let made = Rc::clone(made);
+    ChildDef::new(LLM, move |ctx| {
+        let _ = made.llm.set(ctx.address());
+        let parts = &made.log_parts;
+        LlmActor::new(made.bench.db.clone(), made.bench.clock.clone(), parts.llm.clone(), parts.llm_limits)
+    })
+}
+
+fn log_keeper(made: &Rc<Made>, supervisor: &Supervisor, logs: &Arc<ChildSpec>) -> ChildDef {
+    let (made, supervisor, logs) = (Rc::clone(made), supervisor.downgrade(), Arc::clone(logs));
+    ChildDef::fallible(LOG_KEEPER, move |_| {
+        let llm = made.llm.get().cloned().ok_or("the actor that asks models has no address")?;
+        let supervisor = supervisor.upgrade().ok_or("its supervisor is gone")?;
+        let (db, clock, keyring) = (made.bench.db.clone(), made.bench.clock.clone(), made.keyring.clone());
+        let desk = Desk::new(db, clock, keyring, made.log_parts.clone(), llm, made.analysts.clone());
+        Ok(Some(LogsActor::new(Arc::new(desk), supervisor, Arc::clone(&logs))))
     })
 }
 
@@ -96,6 +128,8 @@ pub(super) async fn start(made: &Rc<Made>, supervisor: &Supervisor) -> Result<Ad
     Ok(Addrs {
         alerts: supervisor.addr(ALERT.name).ok_or_else(|| not_found(ALERT.name))?,
         hosts: supervisor.addr(HOST_KEEPER.name).ok_or_else(|| not_found(HOST_KEEPER.name))?,
+        llm: supervisor.addr(LLM.name).ok_or_else(|| not_found(LLM.name))?,
+        logs: supervisor.addr(LOG_KEEPER.name).ok_or_else(|| not_found(LOG_KEEPER.name))?,
     })
 }
 
@@ -103,4 +137,6 @@ pub(super) async fn start(made: &Rc<Made>, supervisor: &Supervisor) -> Result<Ad
 pub(super) struct Addrs {
     pub(super) alerts: Addr<AlertActor>,
     pub(super) hosts: Addr<HostsActor>,
+    pub(super) llm: Addr<LlmActor>,
+    pub(super) logs: Addr<LogsActor>,
 }

@@ -240,6 +240,7 @@ impl Fields {
             severity: text(&self.severity),
             tags: Some(tags.collect()),
             description: Some(self.description.clone()),
+            log_analysis: None,
         })
     }
 }

@@ -1,0 +1,1 @@
+//! Questions to a server that answers as it is told to.

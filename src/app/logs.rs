@@ -1,0 +1,61 @@
+//! What reading logs is made of, as the configuration says it: where lines come from, which model is asked, what must not leave.
+
+use crate::config::{Config, NamedUrl};
+use actors::llm::LlmConfig;
+use actors::logs::source::{FetchError, LogSource};
+use actors::logs::{LogParts, SecretsNow, Target};
+use actors::settings::Settings;
+use domain::redact::Secret;
+use std::sync::Arc;
+
+/// The parts of log analysis.
+pub(super) fn parts(config: &Config, settings: &Arc<Settings>) -> LogParts {
+    LogParts {
+        sources: Arc::new(no_source),
+        secrets: secrets(config, settings),
+        llm: config.llm.url.as_ref().map(|url| LlmConfig {
+            url: url.expose().to_owned(),
+            key: config.llm.key.as_ref().map(|key| key.expose().to_owned()),
+            model: config.llm.model.clone(),
+            style: config.llm.style,
+        }),
+        llm_limits: config.limits.llm,
+        limits: config.limits.logs,
+    }
+}
+
+fn no_source(target: &Target) -> Result<Arc<dyn LogSource>, FetchError> {
+    let method = target.settings.method.as_str();
+    Err(FetchError::Refused { why: format!("reading logs by {method} is not in this version") })
+}
+
+/// Everything the hub must keep to itself: what the configuration holds, and what was set while it runs.
+fn secrets(config: &Config, settings: &Arc<Settings>) -> SecretsNow {
+    let named = |name: &str, secret: &Option<crate::config::Secret>| {
+        secret.as_ref().map(|secret| Secret { name: name.to_owned(), value: secret.expose().to_owned() })
+    };
+    let mut fixed: Vec<Secret> = [
+        named("API_SECRET_KEY", &config.api_secret_key),
+        named("API_KEY", &config.api_key),
+        named("LLM_API_KEY", &config.llm.key),
+        named("HEALTHCHECKS_URL", &config.later.healthchecks_url),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let urls = config.webhooks_from_env.iter().chain(&config.webhooks_from_file);
+    fixed.extend(urls.filter_map(|NamedUrl { name, url }| token_of(name, url.expose())));
+    let settings = settings.clone();
+    Arc::new(move || {
+        let webhooks = settings.webhooks().into_iter().filter_map(|(_, webhook)| token_of(&webhook.name, &webhook.url));
+        let upstream = settings.upstream().url.map(|url| Secret { name: "upstream".to_owned(), value: url });
+        fixed.iter().cloned().chain(webhooks).chain(upstream).collect()
+    })
+}
+
+/// The token at the end of a webhook's address: by it alone somebody could write into the channel.
+fn token_of(name: &str, url: &str) -> Option<Secret> {
+    let path = url.split(['?', '#']).next()?;
+    let token = path.trim_end_matches('/').rsplit('/').next().filter(|token| !token.is_empty())?;
+    Some(Secret { name: format!("webhook {name}"), value: token.to_owned() })
+}
