@@ -6,7 +6,7 @@ mod view;
 pub(crate) use history::{__path_events, __path_explain, __path_heartbeats, events, explain, heartbeats};
 pub use history::{BeatList, BeatView, EventList, EventView, ExplainView};
 pub(crate) use view::next_expected_by;
-pub use view::{BrokenView, HostBody, HostList, HostView, SecondsText};
+pub use view::{BrokenView, HostBody, HostList, HostView, LogBody, SecondsText};
 
 use crate::auth::Identity;
 use crate::body::Json;

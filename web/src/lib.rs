@@ -5,6 +5,7 @@
 
 pub mod ack;
 pub mod alerts;
+pub mod analyses;
 pub mod auth;
 mod body;
 pub mod error;

@@ -2,7 +2,7 @@
 
 use crate::error::{ErrorBody, ErrorDetail, FieldFault};
 use crate::heartbeat::HeartbeatAnswer;
-use crate::{ack, alerts, events, health, hosts, keys, pages, settings, setup, supervision, users};
+use crate::{ack, alerts, analyses, events, health, hosts, keys, pages, settings, setup, supervision, users};
 use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use std::sync::LazyLock;
@@ -19,6 +19,7 @@ use utoipa::{Modify, OpenApi};
         hosts::list, hosts::create, hosts::get, hosts::update, hosts::remove, hosts::pause, hosts::resume, hosts::rotate_token,
         hosts::heartbeats, hosts::events, hosts::explain,
         alerts::list, alerts::get, alerts::acknowledge, alerts::silence,
+        analyses::analyze, analyses::list, analyses::get, analyses::findings, analyses::ledger,
         events::show,
         users::list, users::create, users::update, users::remove,
         keys::list, keys::create, keys::revoke,
@@ -30,7 +31,7 @@ use utoipa::{Modify, OpenApi};
         pages::host_form::edit, pages::host_form::update, pages::host::show, pages::host_do::pause, pages::host_do::resume,
         pages::host_do::silence, pages::host_do::ask_rotate, pages::host_do::rotate_token, pages::host_do::ask_remove,
         pages::host_do::remove, pages::alerts::show, pages::alert::show, pages::alert::acknowledge, pages::alert::silence,
-        pages::deliveries::show, pages::supervision::show, pages::config::show, pages::config_do::set_webhook,
+        pages::findings::show, pages::findings::ledger, pages::host_do::analyze, pages::deliveries::show, pages::supervision::show, pages::config::show, pages::config_do::set_webhook,
         pages::config_do::remove_webhook, pages::config_do::test_webhook, pages::config_do::set_upstream, pages::config_do::set_public,
         pages::config_do::undo, pages::status::show, pages::status::badge,
         pages::sign_in::show, pages::sign_in::enter, pages::sign_in::leave, pages::account::show, pages::account::set_password,

@@ -3,7 +3,7 @@
 use crate::error::ApiError;
 use crate::state::WebState;
 use crate::{
-    ack, alerts, auth, events, headers, health, heartbeat, hosts, keys, openapi, pages, render, settings, setup, supervision,
+    ack, alerts, analyses, auth, events, headers, health, heartbeat, hosts, keys, openapi, pages, render, settings, setup, supervision,
     users,
 };
 use actix_web::dev::{HttpServiceFactory, Server};
@@ -77,6 +77,9 @@ pub fn configure(cfg: &mut ServiceConfig, state: web::Data<WebState>) {
         .service(resource("/alerts/{id}", "GET").route(web::get().to(pages::alert::show)))
         .service(resource("/alerts/{id}/acknowledge", "POST").route(web::post().to(pages::alert::acknowledge)))
         .service(resource("/alerts/{id}/silence", "POST").route(web::post().to(pages::alert::silence)))
+        .service(resource("/findings", "GET").route(web::get().to(pages::findings::show)))
+        .service(resource("/ledger", "GET").route(web::get().to(pages::findings::ledger)))
+        .service(resource("/hosts/{host_id}/analyze", "POST").route(web::post().to(pages::host_do::analyze)))
         .service(resource("/deliveries", "GET").route(web::get().to(pages::deliveries::show)))
         .service(resource("/supervision", "GET").route(web::get().to(pages::supervision::show)))
         .service(resource("/config", "GET").route(web::get().to(pages::config::show)))
@@ -111,6 +114,11 @@ fn management() -> impl HttpServiceFactory {
         .service(resource("/hosts/{host_id}/heartbeats", "GET").route(web::get().to(hosts::heartbeats)))
         .service(resource("/hosts/{host_id}/events", "GET").route(web::get().to(hosts::events)))
         .service(resource("/hosts/{host_id}/explain", "GET").route(web::get().to(hosts::explain)))
+        .service(resource("/hosts/{host_id}/analyze", "POST").route(web::post().to(analyses::analyze)))
+        .service(resource("/analyses", "GET").route(web::get().to(analyses::list)))
+        .service(resource("/analyses/{id}", "GET").route(web::get().to(analyses::get)))
+        .service(resource("/findings", "GET").route(web::get().to(analyses::findings)))
+        .service(resource("/ledger", "GET").route(web::get().to(analyses::ledger)))
         .service(resource("/alerts", "GET").route(web::get().to(alerts::list)))
         .service(resource("/alerts/{id}", "GET").route(web::get().to(alerts::get)))
         .service(resource("/alerts/{id}/acknowledge", "POST").route(web::post().to(alerts::acknowledge)))

@@ -2,6 +2,7 @@
 
 use super::chart::{Chart, Kind};
 use super::dashboard::{slot, status_of};
+use super::host_log::{Log, log};
 use super::host_past::{Gap, Happened, Heard, Past, Up, bad_days, gap, happened, heard, outage_chart, past, run_chart, ups};
 use super::{Link, heartbeat_url, windows};
 use crate::error::ApiError;
@@ -37,6 +38,7 @@ struct Page {
     alert: Option<i64>,
     recipes: Option<Recipes>,
     masked_url: String,
+    log: Option<Log>,
     facts: Vec<Fact>,
     strip: Vec<&'static str>,
     uptime: Vec<Up>,
@@ -132,6 +134,7 @@ async fn page(
         silenced_until: record.silenced_until.filter(|until| *until > now).map(time_text::text),
         alert: past.alert,
         recipes: url.map(|url| recipes(url, record.spec.frequency_s, never)),
+        log: log(state, &record).await?,
         masked_url: format!("/api/v1/heartbeat/{host_id}?token=••••"),
         facts: facts(&record.spec, &state.business),
         strip: story.strip.iter().map(slot).collect(),

@@ -3,7 +3,7 @@
 use super::matrix::Need;
 
 /// As in the matrix: method and path as documented, and the least it needs.
-pub(super) const PAGES: [(&str, &str, Need); 44] = [
+pub(super) const PAGES: [(&str, &str, Need); 47] = [
     ("get", "/", Need::Elsewhere),
     ("get", "/dashboard", Need::Page),
     ("get", "/api/v1/dashboard", Need::Page),
@@ -23,6 +23,9 @@ pub(super) const PAGES: [(&str, &str, Need); 44] = [
     ("get", "/alerts/{id}", Need::Page),
     ("post", "/alerts/{id}/acknowledge", Need::Form),
     ("post", "/alerts/{id}/silence", Need::Form),
+    ("get", "/findings", Need::Page),
+    ("get", "/ledger", Need::Page),
+    ("post", "/hosts/{host_id}/analyze", Need::Form),
     ("get", "/deliveries", Need::Page),
     ("get", "/supervision", Need::Page),
     ("get", "/config", Need::Page),
