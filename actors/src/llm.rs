@@ -6,8 +6,6 @@
 mod ask;
 mod call;
 mod config;
-#[cfg(test)]
-mod tests;
 
 pub use ask::{Ask, Asked, Became};
 pub use config::{LlmConfig, LlmLimits};

@@ -20,6 +20,8 @@ mod gauge;
 mod hostile_names;
 mod io_faults;
 mod kill;
+mod llm_peer;
+mod logs_llm;
 mod many_hosts;
 mod overload;
 #[path = "../support/process.rs"]

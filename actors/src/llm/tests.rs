@@ -1,1 +1,0 @@
-//! Questions to a server that answers as it is told to.
