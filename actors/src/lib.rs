@@ -12,6 +12,7 @@ pub mod hosts;
 pub mod hub;
 mod incident;
 pub mod link;
+pub mod logs;
 mod refusal;
 pub mod roster;
 pub mod settings;

@@ -7,6 +7,7 @@ pub mod finding;
 pub mod host;
 pub mod incident;
 pub mod injection;
+pub mod logs;
 pub mod maintenance;
 pub mod notice;
 pub mod policy;

@@ -20,6 +20,7 @@ mod gauge;
 mod hostile_names;
 mod io_faults;
 mod kill;
+mod logs_ssh;
 mod many_hosts;
 mod overload;
 #[path = "../support/process.rs"]
@@ -32,6 +33,7 @@ mod shim;
 mod sigterm;
 mod simulation;
 mod slow_clients;
+mod sshd;
 mod storm;
 mod wal;
 mod writers;
