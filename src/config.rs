@@ -5,6 +5,7 @@
 mod environment;
 mod error;
 mod hosts_file;
+mod intake;
 mod layers;
 mod limits;
 mod plan;
@@ -17,6 +18,7 @@ mod yaml;
 pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use hosts_file::{HostsFile, HostsFileEntry, TOKEN_MIN_CHARS};
+pub use intake::IntakeSettings;
 pub use limits::Limits;
 pub use plan::{Change, Difference, plan};
 pub use secret::Secret;
@@ -72,6 +74,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// `limits:` of `settings.yaml`.
     pub limits: Limits,
+    /// How log lines come in: `SSH_*`, `SYSLOG_*`.
+    pub intake: IntakeSettings,
     /// Settings of features that are not in this version.
     pub later: Later,
     /// The folder of the configuration files.
@@ -117,13 +121,10 @@ pub struct Later {
     pub llm_api_style: Option<LlmStyle>,
     /// `HEALTHCHECKS_URL`.
     pub healthchecks_url: Option<Secret>,
-    /// `SSH_ALLOW_PUBLIC`.
-    pub ssh_allow_public: bool,
 }
 
 /// Which settings belong to features that are not there yet.
-const LATER_NAMES: [&str; 6] =
-    ["LLM_API_URL", "LLM_API_KEY", "LLM_DEFAULT_MODEL", "LLM_API_STYLE", "HEALTHCHECKS_URL", "SSH_ALLOW_PUBLIC"];
+const LATER_NAMES: [&str; 5] = ["LLM_API_URL", "LLM_API_KEY", "LLM_DEFAULT_MODEL", "LLM_API_STYLE", "HEALTHCHECKS_URL"];
 
 impl Config {
     /// The configuration made of `environment` and the files in `folder`, which need not exist.
@@ -151,6 +152,7 @@ impl Config {
             log_filter: log_filter(&mut layers),
             log_format: layers.value("LOG_FORMAT", LogFormat::Text, values::log_format),
             limits,
+            intake: intake::read(&mut layers),
             later: later(&mut layers),
             folder: folder.to_path_buf(),
             hosts_file: folder.join("hosts.yaml"),
@@ -223,7 +225,6 @@ fn later(layers: &mut Layers) -> Later {
         llm_default_model: layers.value("LLM_DEFAULT_MODEL", DEFAULT_MODEL.to_owned(), |text| Ok(text.to_owned())),
         llm_api_style: layers.optional("LLM_API_STYLE", values::llm_style),
         healthchecks_url: layers.optional("HEALTHCHECKS_URL", |text| hidden(text, "https://hc-ping.com/your-uuid")),
-        ssh_allow_public: layers.value("SSH_ALLOW_PUBLIC", false, values::switch),
     }
 }
 

@@ -35,5 +35,6 @@ mod simulation;
 mod slow_clients;
 mod sshd;
 mod storm;
+mod syslog;
 mod wal;
 mod writers;

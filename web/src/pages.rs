@@ -11,6 +11,7 @@ pub(crate) mod deliveries;
 pub(crate) mod host;
 pub(crate) mod host_do;
 pub(crate) mod host_form;
+pub(crate) mod host_intake;
 mod host_past;
 pub(crate) mod keys;
 mod link;

@@ -117,7 +117,9 @@ impl SshSource {
     async fn fetched(&self, since: Option<Cursor>, limits: FetchLimits) -> Result<Fetched, FetchError> {
         let pinned = self.pinned().await?;
         let key = key_file(&self.target.key_path, self.shared.settings.passphrase.as_ref()).await?;
-        let _session = self.shared.sessions.acquire().await.map_err(|_| retry("the hub is stopping"))?;
+        let total_wait = Duration::from_millis(limits.total_wait_ms);
+        let place = timeout(total_wait, self.shared.sessions.acquire()).await;
+        let _place = place.map_err(|_| retry("too many logs are being fetched"))?.map_err(|_| retry("the hub is stopping"))?;
         let address = self.address(Duration::from_millis(limits.connect_wait_ms)).await?;
         let connect_wait = Duration::from_millis(limits.connect_wait_ms);
         let call = Call { address, user: self.target.user.clone(), key, pinned, connect_wait };
@@ -194,11 +196,9 @@ impl SshSource {
         let from = since.as_ref().and_then(|cursor| Bookmark::from_json(&cursor.0));
         let lines_most = u32::try_from(limits.lines_most).unwrap_or(u32::MAX);
         let mut reading = Reading::new(&self.target.command, from, self.shared.clock.now().wall, lines_most);
-        let ms = Duration::from_millis;
-        let bounds =
-            Bounds { bytes_most: limits.bytes_most, idle_wait: ms(limits.idle_wait_ms), total_wait: ms(limits.total_wait_ms) };
+        let began = self.shared.clock.steady();
         loop {
-            let output = session.run(reading.command(), bounds).await?;
+            let output = session.run(reading.command(), bounds(limits, self.shared.clock.steady().since_ms(began))).await?;
             if output.stdout.is_empty() && output.cut.is_none() && output.exit_code != Some(0) {
                 // The command failed: that says nothing about the log, so the place in it stays.
                 return Ok(failed(output, since));
@@ -215,6 +215,13 @@ impl SshSource {
             }
         }
     }
+}
+
+/// What is left of the limits `gone_ms` after the first command was begun.
+fn bounds(limits: FetchLimits, gone_ms: i64) -> Bounds {
+    let ms = Duration::from_millis;
+    let left_ms = limits.total_wait_ms.saturating_sub(gone_ms.max(0).cast_unsigned());
+    Bounds { bytes_most: limits.bytes_most, idle_wait: ms(limits.idle_wait_ms), total_wait: ms(left_ms) }
 }
 
 fn failed(output: Output, since: Option<Cursor>) -> Fetched {

@@ -53,14 +53,14 @@ impl Machine {
 
     fn write(&mut self, count: usize) {
         for _ in 0..count {
-            self.line(format!("line {}", self.written));
+            self.line(&format!("line {}", self.written));
         }
     }
 
-    fn line(&mut self, text: String) {
+    fn line(&mut self, text: &str) {
         self.written += 1;
         let open = std::mem::take(&mut self.open);
-        self.log.push((self.now_s - self.behind_s, open + &text));
+        self.log.push((self.now_s - self.behind_s, open + text));
     }
 
     /// What the command prints now.
@@ -183,7 +183,7 @@ fn lines_that_are_all_the_same_are_told_no_fewer_times_than_they_were_written() 
     for template in ALL {
         let mut machine = Machine::new(template);
         for _ in 0..5 {
-            (0..7).for_each(|_| machine.line("the same".into()));
+            (0..7).for_each(|_| machine.line("the same"));
             machine.wait(30);
             machine.read();
         }
@@ -192,7 +192,7 @@ fn lines_that_are_all_the_same_are_told_no_fewer_times_than_they_were_written() 
     for exact in [FILE, WHOLE] {
         let mut machine = Machine::new(exact);
         for _ in 0..5 {
-            (0..7).for_each(|_| machine.line("the same".into()));
+            (0..7).for_each(|_| machine.line("the same"));
             machine.read();
         }
         assert_eq!(machine.told.len(), 35, "{exact}");
@@ -207,11 +207,11 @@ fn a_line_without_a_line_break_is_told_once_and_again_when_it_has_grown() {
         machine.open = "half a l".into();
         assert_eq!(machine.news(), ["line 0", "half a l"], "{template}");
         assert_eq!(machine.news(), lines(0..0), "{template}");
-        machine.line("ine".into());
+        machine.line("ine");
         assert_eq!(machine.news(), ["half a line"], "{template}");
         machine.open = "whole".into();
         assert_eq!(machine.news(), ["whole"], "{template}");
-        machine.line(String::new());
+        machine.line("");
         machine.write(1);
         assert_eq!(machine.news(), ["line 3"], "{template}: it was told before its line break came");
     }
@@ -245,7 +245,7 @@ fn a_flood_is_left_out_with_a_note_and_what_comes_after_it_is_told() {
         machine.wait(30);
         machine.read();
         machine.wait(30);
-        machine.line("after the flood".into());
+        machine.line("after the flood");
         machine.wait(30);
         assert_eq!(machine.news(), ["after the flood"], "{template}");
         assert!(machine.notes.iter().any(|note| note.contains("left out")), "{template} {:?}", machine.notes);
@@ -264,14 +264,14 @@ fn a_line_longer_than_everything_is_cut_and_does_not_stop_the_reading() {
     for template in [FILE, LAST, WHOLE, SINCE] {
         let mut machine = Machine::new(template);
         machine.bytes_most = 100_000;
-        machine.line("x".repeat(1_000_000));
+        machine.line(&"x".repeat(1_000_000));
         let heard = machine.read();
         assert!(heard.was_cut && heard.lines.len() == 1, "{template}");
         assert_eq!(heard.lines[0].len(), 65_536, "{template}");
     }
     let mut machine = Machine::new(FILE);
     machine.bytes_most = 100_000;
-    machine.line("x".repeat(250_000));
+    machine.line(&"x".repeat(250_000));
     machine.write(1);
     (0..4).for_each(|_| drop(machine.read()));
     assert_eq!(machine.told.last().map(String::as_str), Some("line 1"));
@@ -293,7 +293,7 @@ fn another_command_begins_anew_and_a_foreign_cursor_is_none() {
 fn a_bookmark_holds_no_text_of_the_log() {
     for template in ALL {
         let mut machine = Machine::new(template);
-        machine.line("password hunter2 of somebody".into());
+        machine.line("password hunter2 of somebody");
         machine.open = "hunter3".into();
         machine.read();
         let json = machine.bookmark.unwrap().to_json().to_string();
@@ -328,7 +328,7 @@ fn play(machine: &mut Machine, events: &[Event]) -> HashSet<String> {
     for event in events.iter().chain([&Event::Wait(1), &Event::Read, &Event::Wait(1), &Event::Read, &Event::Read]) {
         match event {
             Event::Write(count) => machine.write(*count),
-            Event::Same(count) => (0..*count).for_each(|_| machine.line("again".into())),
+            Event::Same(count) => (0..*count).for_each(|_| machine.line("again")),
             Event::Wait(minutes) => machine.wait(*minutes),
             Event::Rotate => machine.log.clear(),
             Event::Forward(seconds) => machine.behind_s = (machine.behind_s - seconds).max(0),

@@ -22,7 +22,7 @@ const IDENTITIES: [&str; 10] = [
 ];
 
 /// What a route is open to: its method and path as documented, and the least it needs.
-const ROUTES: [(&str, &str, Need); 49] = [
+const ROUTES: [(&str, &str, Need); 55] = [
     ("get", "/api/v1/users", Need::AdminRead),
     ("post", "/api/v1/users", Need::Write),
     ("patch", "/api/v1/users/{id}", Need::Write),
@@ -51,6 +51,12 @@ const ROUTES: [(&str, &str, Need); 49] = [
     ("get", "/api/v1/hosts/{host_id}/heartbeats", Need::Read),
     ("get", "/api/v1/hosts/{host_id}/events", Need::Read),
     ("get", "/api/v1/hosts/{host_id}/explain", Need::Read),
+    ("get", "/api/v1/hosts/{host_id}/ssh-key", Need::Read),
+    ("post", "/api/v1/hosts/{host_id}/ssh-key/accept", Need::Write),
+    ("post", "/api/v1/hosts/{host_id}/ssh-key/forget", Need::Write),
+    ("get", "/api/v1/hosts/{host_id}/syslog", Need::Read),
+    ("put", "/api/v1/hosts/{host_id}/syslog", Need::Write),
+    ("get", "/api/v1/syslog", Need::Read),
     ("get", "/api/v1/alerts", Need::Read),
     ("get", "/api/v1/alerts/{id}", Need::Read),
     ("post", "/api/v1/alerts/{id}/acknowledge", Need::Write),
