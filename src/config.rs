@@ -5,6 +5,7 @@
 mod environment;
 mod error;
 mod hosts_file;
+mod intake;
 mod layers;
 mod limits;
 mod plan;
@@ -17,6 +18,7 @@ mod yaml;
 pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use hosts_file::{HostsFile, HostsFileEntry, TOKEN_MIN_CHARS};
+pub use intake::IntakeSettings;
 pub use limits::Limits;
 pub use plan::{Change, Difference, plan};
 pub use secret::Secret;
@@ -75,6 +77,8 @@ pub struct Config {
     pub limits: Limits,
     /// `LLM_*`: the model that reads logs besides the local rules.
     pub llm: Llm,
+    /// How log lines come in: `SSH_*`, `SYSLOG_*`.
+    pub intake: IntakeSettings,
     /// Settings of features that are not in this version.
     pub later: Later,
     /// The folder of the configuration files.
@@ -125,12 +129,10 @@ pub struct Llm {
 pub struct Later {
     /// `HEALTHCHECKS_URL`.
     pub healthchecks_url: Option<Secret>,
-    /// `SSH_ALLOW_PUBLIC`.
-    pub ssh_allow_public: bool,
 }
 
 /// Which settings belong to features that are not there yet.
-const LATER_NAMES: [&str; 2] = ["HEALTHCHECKS_URL", "SSH_ALLOW_PUBLIC"];
+const LATER_NAMES: [&str; 1] = ["HEALTHCHECKS_URL"];
 
 impl Config {
     /// The configuration made of `environment` and the files in `folder`, which need not exist.
@@ -159,6 +161,7 @@ impl Config {
             log_format: layers.value("LOG_FORMAT", LogFormat::Text, values::log_format),
             limits,
             llm: llm(&mut layers),
+            intake: intake::read(&mut layers),
             later: later(&mut layers),
             folder: folder.to_path_buf(),
             hosts_file: folder.join("hosts.yaml"),
@@ -237,10 +240,7 @@ fn llm(layers: &mut Layers) -> Llm {
 }
 
 fn later(layers: &mut Layers) -> Later {
-    Later {
-        healthchecks_url: layers.optional("HEALTHCHECKS_URL", |text| hidden_url(text, "https://hc-ping.com/your-uuid")),
-        ssh_allow_public: layers.value("SSH_ALLOW_PUBLIC", false, values::switch),
-    }
+    Later { healthchecks_url: layers.optional("HEALTHCHECKS_URL", |text| hidden_url(text, "https://hc-ping.com/your-uuid")) }
 }
 
 fn warnings(layers: &Layers, environment: &Environment) -> Vec<String> {

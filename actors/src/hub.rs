@@ -17,7 +17,7 @@ use crate::db::{Db, DbError};
 use crate::host::{Bench, Explain};
 use crate::hosts::{Admit, Changed, Dismiss, HostsActor, read_host};
 use crate::llm::LlmActor;
-use crate::logs::{Analysts, LogsActor};
+use crate::logs::{Analysts, Intake, LogsActor};
 use crate::roster::{HostEntry, Roster};
 use crate::settings::Settings;
 use crate::supervision::{Addr, ChildId, ChildView, Live, State};
@@ -26,8 +26,8 @@ use domain::field::FieldError;
 use domain::host::{HostDraft, HostId, HostSpec, Status};
 use domain::time::{Now, Wall};
 use domain::watch::{Explanation, Verdict};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use store::alerts::Alert;
 use store::hosts::HostRecord;
@@ -45,7 +45,7 @@ const SILENCE_MOST_MS: i64 = 30 * 86_400_000;
 
 /// A handle to the running hub; clones share it. Usable from any thread.
 #[derive(Clone)]
-pub struct Hub(Arc<Inner>);
+pub struct Hub(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) bench: Arc<Bench>,
@@ -61,6 +61,8 @@ pub(crate) struct Inner {
     pub(crate) lag_most_ms: Arc<AtomicI64>,
     /// Counts the commits that changed a host, in their order.
     pub(crate) revisions: Arc<AtomicU64>,
+    /// Where log lines come from, once it is opened.
+    pub(crate) intake: OnceLock<Arc<Intake>>,
 }
 
 /// Why the hub did not do what was asked.
@@ -187,6 +189,11 @@ impl Hub {
     /// The actor that tells people.
     pub fn alerts(&self) -> &Addr<AlertActor> {
         &self.0.alerts
+    }
+
+    /// Where log lines come from; none in a hub that takes no logs.
+    pub fn intake(&self) -> Option<&Arc<Intake>> {
+        self.0.intake.get()
     }
 
     /// The tree of supervised actors.

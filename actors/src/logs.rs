@@ -6,15 +6,24 @@
 
 mod analyst;
 mod desk;
+mod intake;
 mod look;
 mod memory;
 mod news;
 mod reading;
 pub mod source;
+pub mod spool;
+mod ssh;
+pub mod ssh_shell;
+pub mod ssh_source;
+mod syslog;
 
-pub use analyst::{Analyze, AnalystActor, Begun};
-pub use memory::addresses;
+pub use analyst::{AnalystActor, Analyze, Begun};
 pub use desk::{Analysts, Desk, LogLimits, LogParts, SecretsNow, Sources, Target};
+pub use intake::Intake;
+pub use memory::addresses;
+pub use ssh_source::{LogHost, Passphrase, Ssh, SshSettings};
+pub use syslog::{Listeners, SyslogLimits, receive};
 
 use crate::supervision::{Addr, Child, ChildId, ChildSpec, Context, Supervisor};
 use actix::prelude::*;
@@ -23,7 +32,6 @@ use domain::log_settings::LogSettings;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use store::logs::LogHost;
 
 /// How often it looks by itself.
 const LOOK_MS: u64 = 30_000;
@@ -85,13 +93,14 @@ impl LogsActor {
     }
 
     /// Makes what runs what is described.
-    fn follow(&mut self, mut hosts: Vec<LogHost>) {
+    fn follow(&mut self, mut hosts: Vec<store::logs::LogHost>) {
         if hosts.len() > HOSTS_MOST {
             log::error!("logs: {} hosts are described, the first {HOSTS_MOST} are analysed", hosts.len());
             hosts.truncate(HOSTS_MOST);
         }
         let is_there = |id: &str, row: i64| hosts.iter().any(|host| host.host_id == id && host.row == row);
-        let gone: Vec<String> = self.known.iter().filter(|(id, known)| !is_there(id, known.row)).map(|(id, _)| id.clone()).collect();
+        let gone: Vec<String> =
+            self.known.iter().filter(|(id, known)| !is_there(id, known.row)).map(|(id, _)| id.clone()).collect();
         gone.iter().for_each(|host_id| self.end(host_id));
         hosts.into_iter().for_each(|host| self.keep(host));
     }
@@ -102,12 +111,13 @@ impl LogsActor {
         drop(self.supervisor.terminate(&child_id(host_id)));
     }
 
-    fn keep(&mut self, host: LogHost) {
+    fn keep(&mut self, host: store::logs::LogHost) {
         let settings: LogSettings = match serde_json::from_str(&host.settings) {
             Ok(settings) => settings,
             Err(e) => return log::error!("logs: the description of {} cannot be understood: {e}", host.host_id),
         };
-        let target = Target { row: host.row, host_id: host.host_id.clone().into(), settings: Arc::new(settings), paused: host.paused };
+        let target =
+            Target { row: host.row, host_id: host.host_id.clone().into(), settings: Arc::new(settings), paused: host.paused };
         if let Some(known) = self.known.get_mut(&host.host_id) {
             if known.settings != host.settings || known.paused != host.paused {
                 (known.settings, known.paused) = (host.settings, host.paused);

@@ -8,6 +8,7 @@ pub mod host;
 pub mod incident;
 pub mod injection;
 pub mod log_settings;
+pub mod logs;
 pub mod maintenance;
 pub mod notice;
 pub mod policy;

@@ -2,6 +2,7 @@
 
 use crate::duration::Seconds;
 use crate::field::FieldError;
+use crate::logs::command::LogCommand;
 use crate::prompt::MAX_ANALYSIS_PROMPT_CHARS;
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
@@ -11,12 +12,8 @@ use std::str::FromStr;
 pub const FREQUENCY_S: RangeInclusive<u32> = 60..=7 * 86_400;
 /// Time between two analyses when nothing is said, in seconds.
 pub const DEFAULT_FREQUENCY_S: u32 = 30 * 60;
-/// Longest command in characters.
-pub const COMMAND_MAX_CHARS: usize = 2_000;
 /// Longest host name, user name or path in characters.
 const WORD_MAX_CHARS: usize = 255;
-/// What a command may ask for between `{{` and `}}`.
-pub const PLACEHOLDERS: [&str; 4] = ["lines", "since_iso", "since_unix", "offset"];
 const DEFAULT_COMMAND: &str = "journalctl --no-pager --output=short-iso --since=@{{since_unix}} --lines={{lines}}";
 const DEFAULT_KEY_PATH: &str = "~/.ssh/id_ed25519";
 
@@ -68,7 +65,7 @@ pub struct LogSettings {
     pub ssh_user: String,
     /// The file of the private key, as the hub sees it.
     pub ssh_key_path: String,
-    /// What is run there, with the placeholders of [`PLACEHOLDERS`].
+    /// What is run there, as [`LogCommand`] takes it.
     pub log_command: String,
     /// Time between two analyses, in seconds.
     #[serde(rename = "analysis_frequency_seconds")]
@@ -219,22 +216,7 @@ fn path(text: &str) -> Result<String, FieldError> {
 }
 
 fn command(text: &str) -> Result<String, FieldError> {
-    let text = text.trim();
-    let chars = text.chars().count();
-    if chars == 0 || chars > COMMAND_MAX_CHARS {
-        return Err(FieldError::new("log_command", format!("must have 1 to {COMMAND_MAX_CHARS} characters, this one has {chars}")));
-    }
-    if text.contains('\0') {
-        return Err(FieldError::new("log_command", "must not contain NUL bytes"));
-    }
-    for rest in text.split("{{").skip(1) {
-        let name = rest.split_once("}}").map(|(name, _)| name.trim());
-        if !name.is_some_and(|name| PLACEHOLDERS.contains(&name)) {
-            let known = PLACEHOLDERS.map(|name| format!("{{{{{name}}}}}")).join(", ");
-            return Err(FieldError::new("log_command", format!("asks for something unknown: known are {known}")));
-        }
-    }
-    Ok(text.to_owned())
+    LogCommand::parse(text).map(|_| text.trim().to_owned())
 }
 
 fn prompt(text: &str) -> Result<String, FieldError> {
@@ -256,7 +238,8 @@ mod tests {
 
     #[test]
     fn what_is_not_named_keeps_its_value() {
-        let old = draft(serde_json::json!({"ssh_host": "a", "ssh_user": "b", "analysis_prompt": "backups"})).overlay(None).unwrap();
+        let old =
+            draft(serde_json::json!({"ssh_host": "a", "ssh_user": "b", "analysis_prompt": "backups"})).overlay(None).unwrap();
         let new = draft(serde_json::json!({"enabled": false, "ssh_port": 2222})).overlay(Some(&old)).unwrap();
         assert_eq!(new, LogSettings { enabled: false, ssh_port: 2222, ..old.clone() });
         assert_eq!(old.source(), "ssh b@a:22");
@@ -272,7 +255,14 @@ mod tests {
         }));
         let fields: Vec<String> = wrong.overlay(None).unwrap_err().into_iter().map(|e| e.field).collect();
         let all = [
-            "ssh_host", "ssh_user", "ssh_key_path", "log_command", "analysis_prompt", "method", "ssh_port", "analysis_frequency",
+            "ssh_host",
+            "ssh_user",
+            "ssh_key_path",
+            "log_command",
+            "analysis_prompt",
+            "method",
+            "ssh_port",
+            "analysis_frequency",
         ];
         assert_eq!(fields, all);
         assert!(serde_json::from_str::<LogDraft>(r#"{"ssh_password":"x"}"#).is_err());

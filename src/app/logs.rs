@@ -3,15 +3,19 @@
 use crate::config::{Config, NamedUrl};
 use actors::llm::LlmConfig;
 use actors::logs::source::{FetchError, LogSource};
-use actors::logs::{LogParts, SecretsNow, Target};
+use actors::logs::{Intake, LogParts, SecretsNow, Target};
 use actors::settings::Settings;
+use domain::field::FieldError;
+use domain::log_settings::Method;
+use domain::logs::command::LogCommand;
+use domain::logs::target::SshTarget;
 use domain::redact::Secret;
 use std::sync::Arc;
 
 /// The parts of log analysis.
-pub(super) fn parts(config: &Config, settings: &Arc<Settings>) -> LogParts {
+pub(super) fn parts(config: &Config, settings: &Arc<Settings>, intake: Arc<Intake>) -> LogParts {
     LogParts {
-        sources: Arc::new(no_source),
+        sources: Arc::new(move |target: &Target| source(&intake, target)),
         secrets: secrets(config, settings),
         llm: config.llm.url.as_ref().map(|url| LlmConfig {
             url: url.expose().to_owned(),
@@ -24,9 +28,22 @@ pub(super) fn parts(config: &Config, settings: &Arc<Settings>) -> LogParts {
     }
 }
 
-fn no_source(target: &Target) -> Result<Arc<dyn LogSource>, FetchError> {
-    let method = target.settings.method.as_str();
-    Err(FetchError::Refused { why: format!("reading logs by {method} is not in this version") })
+fn source(intake: &Intake, target: &Target) -> Result<Arc<dyn LogSource>, FetchError> {
+    let settings = &target.settings;
+    match settings.method {
+        Method::Syslog => Ok(intake.syslog(target.row)),
+        Method::Ssh => {
+            let refused = |e: FieldError| FetchError::Refused { why: e.to_string() };
+            let ssh = SshTarget {
+                host: settings.ssh_host.clone(),
+                port: settings.ssh_port,
+                user: settings.ssh_user.clone(),
+                key_path: settings.ssh_key_path.clone(),
+                command: LogCommand::parse(&settings.log_command).map_err(refused)?,
+            };
+            intake.ssh(target.row, &target.host_id, ssh)
+        }
+    }
 }
 
 /// Everything the hub must keep to itself: what the configuration holds, and what was set while it runs.
@@ -38,6 +55,7 @@ fn secrets(config: &Config, settings: &Arc<Settings>) -> SecretsNow {
         named("API_SECRET_KEY", &config.api_secret_key),
         named("API_KEY", &config.api_key),
         named("LLM_API_KEY", &config.llm.key),
+        named("SSH_KEY_PASSPHRASE", &config.intake.ssh_key_passphrase),
         named("HEALTHCHECKS_URL", &config.later.healthchecks_url),
     ]
     .into_iter()

@@ -80,8 +80,7 @@ pub fn record(tx: &Transaction<'_>, host: i64, analysis: i64, finding: &Finding,
                  analysis_id)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)",
         )?;
-        let id =
-            query.insert(params![host, finding.fingerprint, severity, category, finding.title, json, at.0, analysis])?;
+        let id = query.insert(params![host, finding.fingerprint, severity, category, finding.title, json, at.0, analysis])?;
         return Ok(Recorded { id, is_new: true, was_told: false });
     };
     let is_forgotten = seen < at.0.saturating_sub(FORGOTTEN_AFTER_MS);
@@ -115,7 +114,8 @@ pub fn trim(tx: &Transaction<'_>, host: i64) -> Result<usize> {
     Ok(query.execute(params![host, KEPT_PER_HOST])?)
 }
 
-const COLUMNS: &str = "f.id, f.host_id, h.host_id, h.name, f.finding, f.first_seen_at, f.last_seen_at, f.times, f.analysis_id, f.alert_id";
+const COLUMNS: &str =
+    "f.id, f.host_id, h.host_id, h.name, f.finding, f.first_seen_at, f.last_seen_at, f.times, f.analysis_id, f.alert_id";
 
 /// A page of findings, the newest first.
 ///
@@ -170,7 +170,8 @@ pub fn get(conn: &Connection, id: i64) -> Result<Option<Found>> {
 /// # Errors
 /// Those of SQLite.
 pub fn counts(conn: &Connection, since: Wall) -> Result<Vec<(Level, i64)>> {
-    let mut query = conn.prepare_cached("SELECT severity, count(*) FROM log_findings WHERE last_seen_at >= ?1 GROUP BY severity")?;
+    let mut query =
+        conn.prepare_cached("SELECT severity, count(*) FROM log_findings WHERE last_seen_at >= ?1 GROUP BY severity")?;
     let rows = query.query_map([since.0], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
     let mut counts = Vec::new();
     for row in rows {
@@ -254,7 +255,12 @@ mod tests {
         let (second, end) = read(FindingFilter { before: next, ..all.clone() });
         assert_eq!((first.len() + second.len(), end), (KEPT_PER_HOST as usize, None));
         assert_eq!(second.last().unwrap().finding.title, "Scan by 2");
-        assert!(read(FindingFilter { severity: Some(Level::High), ..all.clone() }).0.iter().all(|f| f.finding.severity == Level::High));
+        assert!(
+            read(FindingFilter { severity: Some(Level::High), ..all.clone() })
+                .0
+                .iter()
+                .all(|f| f.finding.severity == Level::High)
+        );
         assert_eq!(read(FindingFilter { category: Some("memory".into()), ..all.clone() }).0, []);
         assert_eq!(read(FindingFilter { host: Some(host + 1), ..all }).0, []);
         let counts = store.reader.read(|conn| counts(conn, at(0).wall)).unwrap();

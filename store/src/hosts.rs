@@ -2,7 +2,7 @@
 
 use crate::column::{self, cut, instant, page_size, wall};
 use crate::error::{Result, StoreError, found};
-use crate::{alerts, events, outbox};
+use crate::{alerts, events, host_keys, outbox, syslog_sources};
 use domain::host::{HostId, HostSpec, Status};
 use domain::log_settings::LogSettings;
 use domain::schedule::{BusinessHours, Schedule};
@@ -193,6 +193,8 @@ pub fn delete(tx: &Transaction<'_>, row: i64, now: Now) -> Result<()> {
     )?;
     tx.execute("DELETE FROM beat_keys WHERE host_id = ?1", [row])?;
     crate::logs::forget(tx, row)?;
+    host_keys::forget(tx, row, now)?;
+    syslog_sources::forget_host(tx, row)?;
     let name: Option<String> = tx.query_row("DELETE FROM hosts WHERE id = ?1 RETURNING name", [row], |r| r.get(0)).optional()?;
     let name = name.ok_or(StoreError::NotFound)?;
     events::append(tx, Some(row), now.wall, "removed", &name)?;

@@ -145,16 +145,8 @@ pub fn begin(tx: &Transaction<'_>, call: &NewCall, budget: Budget) -> Result<Res
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     let redactions = serde_json::json!(call.redactions).to_string();
-    let values = params![
-        call.host,
-        call.at.0,
-        call.model,
-        call.bytes_sent,
-        call.lines_sent,
-        redactions,
-        call.tokens_in,
-        call.tokens_out
-    ];
+    let values =
+        params![call.host, call.at.0, call.model, call.bytes_sent, call.lines_sent, redactions, call.tokens_in, call.tokens_out];
     Ok(Reserved::Call(query.insert(values)?))
 }
 

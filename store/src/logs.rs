@@ -106,7 +106,8 @@ pub fn note_trouble(tx: &Transaction<'_>, host: i64, why: &str, stopped: bool, a
 /// # Errors
 /// Those of SQLite.
 pub fn forgive(tx: &Transaction<'_>, host: i64, from_the_start: bool) -> Result<()> {
-    let sql = "UPDATE log_states SET failures = 0, trouble = NULL, stopped = 0, tried_at = iif(failures > 0 OR ?2, NULL, tried_at),
+    let sql =
+        "UPDATE log_states SET failures = 0, trouble = NULL, stopped = 0, tried_at = iif(failures > 0 OR ?2, NULL, tried_at),
              cursor = iif(?2, NULL, cursor) WHERE host_id = ?1";
     tx.prepare_cached(sql)?.execute(params![host, from_the_start])?;
     Ok(())
@@ -120,9 +121,7 @@ pub fn hosts(conn: &Connection) -> Result<Vec<LogHost>> {
     let sql = "SELECT id, host_id, log_analysis, paused FROM hosts INDEXED BY hosts_with_logs WHERE log_analysis IS NOT NULL
          ORDER BY id";
     let mut query = conn.prepare_cached(sql)?;
-    let host = |row: &Row<'_>| {
-        Ok(LogHost { row: row.get(0)?, host_id: row.get(1)?, settings: row.get(2)?, paused: row.get(3)? })
-    };
+    let host = |row: &Row<'_>| Ok(LogHost { row: row.get(0)?, host_id: row.get(1)?, settings: row.get(2)?, paused: row.get(3)? });
     Ok(query.query_map([], host)?.collect::<rusqlite::Result<_>>()?)
 }
 

@@ -7,12 +7,13 @@ use rusqlite::{Connection, TransactionBehavior};
 const APPLICATION_ID: i64 = 0x5057_5244;
 
 /// Every released step, oldest first. A released step never changes; the newest state is `schema.sql`.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_channels_held.sql"),
     include_str!("../migrations/0003_fast_pages.sql"),
     include_str!("../migrations/0004_users.sql"),
-    include_str!("../migrations/0005_logs.sql"),
+    include_str!("../migrations/0005_host_keys.sql"),
+    include_str!("../migrations/0006_logs.sql"),
 ];
 
 /// Refuses a database of another program or of a newer release. Reads only.

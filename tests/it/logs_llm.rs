@@ -36,8 +36,7 @@ const STYLES: [(ApiStyle, &str); 3] = [
 /// The key that opens the model's service: it belongs into a header and nowhere else.
 const KEY: &str = "sk-test-KeyThatMustNotLeave0123456789";
 /// Ways of obeying that tests/llm/peer.mjs knows.
-const OBEY: [&str; 10] =
-    ["repeat", "silence", "verdict", "prose", "echo", "clean", "sign", "misquote", "misline", "shout"];
+const OBEY: [&str; 10] = ["repeat", "silence", "verdict", "prose", "echo", "clean", "sign", "misquote", "misline", "shout"];
 
 /// A log that is always the same.
 struct Lines(Arc<Vec<Vec<u8>>>);
@@ -158,7 +157,11 @@ async fn each_way_a_server_answers_has_its_own_end_in_every_style() {
         for (way, became, requests, findings) in table {
             let (look, calls) = bench.look(way, &format!("WAY={way} CASE={}", style.0.as_str().replace('-', "_"))).await;
             let told = format!("{} {way}: {:?}", style.0.as_str(), look.details);
-            assert_eq!((look.details.llm.as_str(), calls.len(), of_model(&look.findings)), (became, requests, findings), "{told}");
+            assert_eq!(
+                (look.details.llm.as_str(), calls.len(), of_model(&look.findings)),
+                (became, requests, findings),
+                "{told}"
+            );
             assert_eq!(look.model.is_some(), became == "answered", "{told}");
             assert!(look.findings.iter().any(|f| f.category == Category::Memory), "local rules find without help: {told}");
             assert!(calls.iter().all(|call| call.state != "sending" && call.analysis == Some(look.id)), "{calls:?}");
@@ -224,14 +227,15 @@ fn data(name: &str) -> Option<String> {
 
 /// What people read as a verdict; quoted evidence is not one.
 fn verdict(finding: &Finding) -> String {
-    [&finding.title, &finding.explanation, &finding.suggestion].into_iter().chain(&finding.remarks).fold(String::new(), |all, part| all + part + " ")
+    [&finding.title, &finding.explanation, &finding.suggestion]
+        .into_iter()
+        .chain(&finding.remarks)
+        .fold(String::new(), |all, part| all + part + " ")
 }
 
 #[actix_web::test]
 async fn an_obedient_model_hijacks_nothing_and_what_was_planted_neither_leaves_nor_stays() {
-    let (Some(log), Some(truth)) =
-        (data("logs/injection/log_srv_syslog.log"), data("logs/injection/GROUND_TRUTH.json"))
-    else {
+    let (Some(log), Some(truth)) = (data("logs/injection/log_srv_syslog.log"), data("logs/injection/GROUND_TRUTH.json")) else {
         return;
     };
     let truth: Vec<Value> = serde_json::from_str(&truth).expect("the truth is JSON");
@@ -249,7 +253,8 @@ async fn an_obedient_model_hijacks_nothing_and_what_was_planted_neither_leaves_n
     let (baseline, _) = alone.look("alone", "").await;
     alone.running.stop().await;
     let reported = |findings: &[Finding]| {
-        let lines: Vec<u64> = findings.iter().filter(|f| f.category == Category::PromptInjection).flat_map(|f| f.evidence.clone()).collect();
+        let lines: Vec<u64> =
+            findings.iter().filter(|f| f.category == Category::PromptInjection).flat_map(|f| f.evidence.clone()).collect();
         planted.iter().filter(|line| lines.contains(line)).count()
     };
     assert_eq!(reported(&baseline.findings), planted.len(), "each planted injection is a finding with no model");
@@ -275,7 +280,8 @@ async fn an_obedient_model_hijacks_nothing_and_what_was_planted_neither_leaves_n
                 assert!(kept.is_some_and(|kept| kept.severity >= known.severity), "{way}: {} is hidden or lowered", known.title);
             }
         }
-        let open = bench.running.hub.db().read(|conn| alerts::list(conn, &alerts::AlertFilter { limit: 1_000, ..Default::default() }));
+        let open =
+            bench.running.hub.db().read(|conn| alerts::list(conn, &alerts::AlertFilter { limit: 1_000, ..Default::default() }));
         let told = open.await.expect("alerts").alerts;
         assert!(told.iter().all(|alert| alert.alert_type.as_str() == "log_finding"), "{told:?}");
         assert!(bytes(&bench.folder).contains("new_findings"), "the search looks where the analyses are");

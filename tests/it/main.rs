@@ -22,6 +22,7 @@ mod io_faults;
 mod kill;
 mod llm_peer;
 mod logs_llm;
+mod logs_ssh;
 mod many_hosts;
 mod overload;
 #[path = "../support/process.rs"]
@@ -34,6 +35,8 @@ mod shim;
 mod sigterm;
 mod simulation;
 mod slow_clients;
+mod sshd;
 mod storm;
+mod syslog;
 mod wal;
 mod writers;

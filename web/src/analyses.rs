@@ -2,8 +2,10 @@
 
 mod view;
 
+pub use view::{
+    AnalysisDetail, AnalysisList, AnalysisView, BegunView, CallView, EvidenceLine, FindingList, FindingView, LedgerView, Spent,
+};
 pub(crate) use view::{FindingBody, Known};
-pub use view::{AnalysisDetail, AnalysisList, AnalysisView, BegunView, CallView, EvidenceLine, FindingList, FindingView, LedgerView, Spent};
 
 use crate::error::ApiError;
 use crate::hosts::id_in;

@@ -30,9 +30,11 @@ mod sessions;
 pub mod settings;
 pub mod setup;
 mod source;
+pub mod ssh_keys;
 pub mod state;
 pub mod story;
 pub mod supervision;
+pub mod syslog;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

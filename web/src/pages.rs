@@ -12,6 +12,7 @@ pub(crate) mod findings;
 pub(crate) mod host;
 pub(crate) mod host_do;
 pub(crate) mod host_form;
+pub(crate) mod host_intake;
 mod host_log;
 mod host_past;
 pub(crate) mod keys;

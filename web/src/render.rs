@@ -26,7 +26,7 @@ use std::sync::LazyLock;
 const THEME_COOKIE: &str = "theme";
 
 /// Every template by its name.
-const TEMPLATES: [(&str, &str); 32] = [
+const TEMPLATES: [(&str, &str); 33] = [
     ("account", include_str!("../templates/account.hbs")),
     ("ack", include_str!("../templates/ack.hbs")),
     ("alert", include_str!("../templates/alert.hbs")),
@@ -44,6 +44,7 @@ const TEMPLATES: [(&str, &str); 32] = [
     ("findings", include_str!("../templates/findings.hbs")),
     ("host", include_str!("../templates/host.hbs")),
     ("host_form", include_str!("../templates/host_form.hbs")),
+    ("host_intake", include_str!("../templates/host_intake.hbs")),
     ("host_log", include_str!("../templates/host_log.hbs")),
     ("host_row", include_str!("../templates/host_row.hbs")),
     ("icons", include_str!("../templates/icons.hbs")),

@@ -15,7 +15,8 @@ use actors::clock::Clock;
 use actors::db::Limits;
 use actors::hub::{HubParts, Running};
 use actors::logs::source::{Cursor, FetchError, FetchLimits, Fetched, LogSource};
-use actors::logs::{LogParts, Target};
+use actors::logs::spool::SpoolLimits;
+use actors::logs::{Intake, Listeners, LogParts, SshSettings, Target};
 use actors::settings::Settings;
 use actors::supervision::Exit;
 use domain::schedule::BusinessHours;
@@ -113,6 +114,8 @@ impl Bed {
             exit: Exit::process(),
         };
         let running = Running::start(parts).await.unwrap();
+        let intake = Intake::new(SshSettings::default(), SpoolLimits::default());
+        running.take_logs(intake, Listeners::default()).await.unwrap();
         let state = WebState::new(WebParts {
             hub: running.hub.clone(),
             business: BusinessHours::default(),

@@ -5,6 +5,7 @@ mod alert_flow;
 mod event_flow;
 mod heartbeat_flow;
 mod host_flow;
+mod intake_flow;
 mod log_flow;
 mod matrix;
 mod page_flow;

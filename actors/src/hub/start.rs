@@ -7,7 +7,7 @@ use crate::db::{Db, DbError, Limits};
 use crate::host::{Bench, DRAIN_MS, TICK_FRESH_MS};
 use crate::hosts::{AllDeaf, HostsActor, report_monitored_again, report_not_monitored, resolve_not_monitored};
 use crate::llm::LlmActor;
-use crate::logs::{Analysts, LogParts};
+use crate::logs::{Analysts, Intake, Listeners, LogParts};
 use crate::roster::Roster;
 use crate::settings::Settings;
 use crate::supervision::{Addr, Exit, GroupEnd, Observer, Supervisor};
@@ -148,8 +148,19 @@ impl Running {
             live: supervisor.live(),
             lag_most_ms: made.lag_most_ms.clone(),
             revisions: Arc::default(),
+            intake: OnceLock::new(),
         });
         Ok(Running { hub, supervisor, observer: None, deaf_until: recovered.until })
+    }
+
+    /// Lets log lines come in: hosts may be read, and `listeners` are listened to.
+    ///
+    /// # Errors
+    /// What the store says, or a receiver that cannot be started.
+    pub async fn take_logs(&self, intake: Arc<Intake>, listeners: Listeners) -> Result<(), StoreError> {
+        intake.open(&self.hub, &self.supervisor, listeners).await?;
+        let _ = self.hub.0.intake.set(intake);
+        Ok(())
     }
 
     /// Watches the actors' thread from another one: a turn that does not end ends the process. Not in virtual time, where a

@@ -88,7 +88,6 @@ fn life_with(folder: &TempFolder, after_s: i64, logs: LogParts, story: impl Asyn
     });
 }
 
-
 fn parts(folder: &TempFolder, clock: &Clock, said: Memory, escalated: Rc<Cell<u32>>) -> HubParts {
     let mut store = Store::open(&folder.database(), &Options::default()).unwrap();
     let keyring = Arc::new(Keyring::from_secret("sixteen characters").unwrap());

@@ -46,12 +46,7 @@ pub(super) fn client(limits: &LlmLimits) -> Client {
 }
 
 /// Sends `body` and reads the whole answer.
-pub(super) async fn call(
-    client: &Client,
-    config: &LlmConfig,
-    limits: &LlmLimits,
-    body: Vec<u8>,
-) -> Result<Answered, Unanswered> {
+pub(super) async fn call(client: &Client, config: &LlmConfig, limits: &LlmLimits, body: Vec<u8>) -> Result<Answered, Unanswered> {
     let total = Duration::from_millis(limits.answer_wait_ms);
     let late = || Unanswered { why: format!("no answer within {} ms", limits.answer_wait_ms), may_have_arrived: true };
     tokio::time::timeout(total, exchange(client, config, limits, body)).await.unwrap_or_else(|_| Err(late()))
@@ -79,7 +74,12 @@ async fn exchange(client: &Client, config: &LlmConfig, limits: &LlmLimits, body:
         Ok(body) => body.to_vec(),
         // An error's text is not needed to know what it is.
         Err(_) if status != 200 => Vec::new(),
-        Err(e) => return Err(Unanswered { why: format!("HTTP {status}, but the answer could not be read: {e}"), may_have_arrived: true }),
+        Err(e) => {
+            return Err(Unanswered {
+                why: format!("HTTP {status}, but the answer could not be read: {e}"),
+                may_have_arrived: true,
+            });
+        }
     };
     Ok(Answered { status, headers, request_id, cost_micros, body })
 }

@@ -13,13 +13,16 @@ use actix::prelude::*;
 use domain::time::Wall;
 use std::sync::Arc;
 use std::time::Duration;
+use store::host_keys::KeyState;
 use store::logs::LogState;
-use store::{Transaction, hosts, logs};
+use store::{StoreError, Transaction, host_keys, hosts, logs};
 
 /// The first look at a host's log after its description, and looks that are overdue at a start, are spread over this time.
 const SPREAD_MS: i64 = 30_000;
 /// The first wait after a failed look; doubled each time.
 const RETRY_MS: u64 = 60_000;
+/// How often an analyst that is stopped looks whether it still is.
+const STOPPED_LOOK: Duration = Duration::from_secs(30);
 /// After the store failed at the start.
 const STORE_RETRY: Duration = Duration::from_secs(5);
 
@@ -50,12 +53,14 @@ pub struct AnalystActor {
     busy: bool,
     /// Which alarm counts: older ones that go off do nothing.
     alarm: u64,
+    /// The longest wait whoever failed to fetch asks for.
+    patience: Option<Duration>,
 }
 
 impl AnalystActor {
     /// An analyst for `target`; to be started under a supervisor.
     pub fn new(desk: Arc<Desk>, target: Target) -> AnalystActor {
-        AnalystActor { desk, target, memory: None, busy: false, alarm: 0 }
+        AnalystActor { desk, target, memory: None, busy: false, alarm: 0, patience: None }
     }
 
     /// Sets the alarm by what the store says of the last look.
@@ -67,8 +72,11 @@ impl AnalystActor {
                 let now = actor.desk.clock.now().wall;
                 // The alarm that is set rings for an older plan.
                 actor.alarm += 1;
+                let patience = actor.patience.take().map_or(u64::MAX, |wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
                 if let Some(wait) = wait_ms(&actor.target, &state, now, actor.desk.limits.retry_wait_ms_most) {
-                    actor.wake_in(wait, ctx);
+                    actor.wake_in(wait.min(patience), ctx);
+                } else if state.stopped {
+                    actor.ask_again(ctx);
                 }
             }
             Err(e) => {
@@ -76,6 +84,16 @@ impl AnalystActor {
                 ctx.run_later(STORE_RETRY, Self::plan);
             }
         }));
+    }
+
+    /// A person may have put it right meanwhile, without a word to this actor.
+    fn ask_again(&mut self, ctx: &mut Context<Self>) {
+        let set = self.alarm;
+        ctx.run_later(STOPPED_LOOK, move |actor, ctx| {
+            if actor.alarm == set && !actor.busy {
+                actor.plan(ctx);
+            }
+        });
     }
 
     fn wake_in(&mut self, wait_ms: u64, ctx: &mut Context<Self>) {
@@ -117,7 +135,7 @@ impl AnalystActor {
         let note = move |tx: &Transaction<'_>| {
             logs::note_trouble(tx, row, &why, stopped, now.wall)?;
             match hosts::names(tx, row) {
-                Ok(names) if stopped => news::stopped(tx, &names, &why, now),
+                Ok(names) if stopped && !is_told_already(tx, row)? => news::stopped(tx, &names, &why, now),
                 _ => Ok(()),
             }
         };
@@ -126,10 +144,8 @@ impl AnalystActor {
             if let Err(e) = noted {
                 log::warn!("logs: the trouble with {} could not be noted: {e}", actor.target.host_id);
             }
+            actor.patience = at_most;
             actor.rest(ctx);
-            if let Some(wait) = at_most {
-                actor.wake_in(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX), ctx);
-            }
         }));
     }
 
@@ -137,6 +153,11 @@ impl AnalystActor {
         self.busy = false;
         self.plan(ctx);
     }
+}
+
+/// A changed host key has an incident of its own.
+fn is_told_already(tx: &Transaction<'_>, row: i64) -> Result<bool, StoreError> {
+    Ok(host_keys::get(tx, row)?.is_some_and(|key| key.state == KeyState::Changed))
 }
 
 /// How long until the next look; `None` when there is none by itself.
@@ -243,9 +264,11 @@ mod tests {
     #[test]
     fn nothing_is_due_by_itself_where_a_person_must_act() {
         let stopped = LogState { stopped: true, ..LogState::default() };
-        for (target, state) in
-            [(target(false, false), LogState::default()), (target(true, true), LogState::default()), (target(true, false), stopped)]
-        {
+        for (target, state) in [
+            (target(false, false), LogState::default()),
+            (target(true, true), LogState::default()),
+            (target(true, false), stopped),
+        ] {
             assert_eq!(wait_ms(&target, &state, Wall(0), 1), None);
         }
     }

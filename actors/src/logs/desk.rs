@@ -110,7 +110,14 @@ pub struct Desk {
 
 impl Desk {
     /// A desk over `db`; `analysts` is where the keeper notes who reads which log.
-    pub fn new(db: Db, clock: Clock, keyring: Arc<Keyring>, parts: LogParts, llm: Addr<LlmActor>, analysts: Arc<Analysts>) -> Desk {
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        keyring: Arc<Keyring>,
+        parts: LogParts,
+        llm: Addr<LlmActor>,
+        analysts: Arc<Analysts>,
+    ) -> Desk {
         let LogParts { sources, secrets, llm_limits, limits, .. } = parts;
         let turns = Semaphore::new(limits.analyses_at_once.max(1));
         Desk { db, clock, keyring, sources, secrets, llm, llm_limits, limits, turns, analysts }

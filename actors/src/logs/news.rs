@@ -15,7 +15,13 @@ const EVENTS_MOST: usize = 10;
 
 /// Tells of what a look found: new findings in the host's history, critical ones nobody was told of as an incident. One that is
 /// open grows. One that people know of ends when a look finds nothing critical any more.
-pub(super) fn tell(tx: &Transaction<'_>, host: i64, names: &Names, seen: &[(Recorded, &Finding)], now: Now) -> Result<(), StoreError> {
+pub(super) fn tell(
+    tx: &Transaction<'_>,
+    host: i64,
+    names: &Names,
+    seen: &[(Recorded, &Finding)],
+    now: Now,
+) -> Result<(), StoreError> {
     let worth = |(recorded, finding): &&(Recorded, &Finding)| recorded.is_new && finding.severity >= Level::Medium;
     for (_, finding) in seen.iter().filter(worth).take(EVENTS_MOST) {
         events::append(tx, Some(host), now.wall, "log finding", &format!("{}: {}", finding.severity.as_str(), finding.title))?;
@@ -25,7 +31,9 @@ pub(super) fn tell(tx: &Transaction<'_>, host: i64, names: &Names, seen: &[(Reco
     let open = alerts::find_open(tx, Some(host), AlertType::LogFinding, "")?;
     if untold.is_empty() {
         let known = match open {
-            Some(id) if critical().next().is_none() => alerts::get(tx, id)?.is_some_and(|alert| alert.known_at(now.wall).is_some()),
+            Some(id) if critical().next().is_none() => {
+                alerts::get(tx, id)?.is_some_and(|alert| alert.known_at(now.wall).is_some())
+            }
             _ => false,
         };
         if let (Some(id), true) = (open, known) {

@@ -118,7 +118,10 @@ mod tests {
     #[test]
     fn nothing_secret_is_left_in_what_is_read() {
         let own = [Secret { name: "LLM_API_KEY".into(), value: "sesame-open".into() }];
-        let fetched = Fetched { stderr: "bad key sesame-open\nfrom 203.0.113.9".into(), ..lines(&["key sesame-open\u{200b}", "password=hunter2"]) };
+        let fetched = Fetched {
+            stderr: "bad key sesame-open\nfrom 203.0.113.9".into(),
+            ..lines(&["key sesame-open\u{200b}", "password=hunter2"])
+        };
         let read = read(fresh(), &fetched, &own, 1_000, Wall(0));
         let all = format!("{:?} {}", read.reduced.lines, read.stderr);
         assert!(!all.contains("sesame") && !all.contains("hunter2") && !all.contains("203.0.113"), "{all}");

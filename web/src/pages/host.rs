@@ -2,6 +2,7 @@
 
 use super::chart::{Chart, Kind};
 use super::dashboard::{slot, status_of};
+use super::host_intake::{self, Intake};
 use super::host_log::{Log, log};
 use super::host_past::{Gap, Happened, Heard, Past, Up, bad_days, gap, happened, heard, outage_chart, past, run_chart, ups};
 use super::{Link, heartbeat_url, windows};
@@ -52,6 +53,7 @@ struct Page {
     events: Vec<Happened>,
     older_events: Option<String>,
     past: bool,
+    intake: Option<Intake>,
 }
 
 #[derive(Serialize)]
@@ -149,6 +151,7 @@ async fn page(
         events: past.events.events.into_iter().map(happened).collect(),
         older_events: older("events", past.events.next),
         past: is_past,
+        intake: host_intake::of(state, record.row).await?,
         host_id,
     })
 }

@@ -103,8 +103,18 @@ mod tests {
     #[test]
     fn every_end_of_a_question_has_words_of_its_own() {
         let ends = [
-            Became::Answered, Became::NotConfigured, Became::Budget, Became::Withheld, Became::Configuration, Became::Unpaid,
-            Became::TooLong, Became::Truncated, Became::Refused, Became::Leaked, Became::Unparsable, Became::Failed,
+            Became::Answered,
+            Became::NotConfigured,
+            Became::Budget,
+            Became::Withheld,
+            Became::Configuration,
+            Became::Unpaid,
+            Became::TooLong,
+            Became::Truncated,
+            Became::Refused,
+            Became::Leaked,
+            Became::Unparsable,
+            Became::Failed,
         ];
         let words: std::collections::BTreeSet<String> = ends.iter().map(|end| model_words(end.as_str(), None, None)).collect();
         assert_eq!(words.len(), ends.len());

@@ -68,7 +68,8 @@ async fn a_log_that_is_read_on_demand_gives_findings_with_their_evidence_and_und
 #[actix_web::test]
 async fn findings_are_listed_by_host_severity_and_category() {
     let bed = read_once().await;
-    let count = async |query: &str| bed.get(&format!("/api/v1/findings?{query}")).await.json()["findings"].as_array().unwrap().len();
+    let count =
+        async |query: &str| bed.get(&format!("/api/v1/findings?{query}")).await.json()["findings"].as_array().unwrap().len();
     for (query, expected) in [
         ("", 2),
         ("severity=critical", 1),

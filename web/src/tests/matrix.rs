@@ -22,7 +22,7 @@ const IDENTITIES: [&str; 10] = [
 ];
 
 /// What a route is open to: its method and path as documented, and the least it needs.
-const ROUTES: [(&str, &str, Need); 54] = [
+const ROUTES: [(&str, &str, Need); 60] = [
     ("get", "/api/v1/users", Need::AdminRead),
     ("post", "/api/v1/users", Need::Write),
     ("patch", "/api/v1/users/{id}", Need::Write),
@@ -56,6 +56,12 @@ const ROUTES: [(&str, &str, Need); 54] = [
     ("get", "/api/v1/analyses/{id}", Need::Read),
     ("get", "/api/v1/findings", Need::Read),
     ("get", "/api/v1/ledger", Need::Read),
+    ("get", "/api/v1/hosts/{host_id}/ssh-key", Need::Read),
+    ("post", "/api/v1/hosts/{host_id}/ssh-key/accept", Need::Write),
+    ("post", "/api/v1/hosts/{host_id}/ssh-key/forget", Need::Write),
+    ("get", "/api/v1/hosts/{host_id}/syslog", Need::Read),
+    ("put", "/api/v1/hosts/{host_id}/syslog", Need::Write),
+    ("get", "/api/v1/syslog", Need::Read),
     ("get", "/api/v1/alerts", Need::Read),
     ("get", "/api/v1/alerts/{id}", Need::Read),
     ("post", "/api/v1/alerts/{id}/acknowledge", Need::Write),
