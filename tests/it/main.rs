@@ -21,6 +21,7 @@ mod hostile_names;
 mod io_faults;
 mod kill;
 mod llm_peer;
+mod logs_flow;
 mod logs_llm;
 mod logs_ssh;
 mod many_hosts;

@@ -159,7 +159,7 @@ fn shown(
     }
     for error in &mut errors {
         if let Some(input) = error.input.strip_prefix("log_analysis.") {
-            *error = FormError::new(&input.to_owned(), std::mem::take(&mut error.message));
+            *error = FormError::new(input, std::mem::take(&mut error.message));
         }
     }
     let heading = host_id.map_or_else(|| "Add a host".to_owned(), |host_id| format!("Edit {host_id}"));
