@@ -121,7 +121,7 @@ pub async fn start(config: Config) -> Result<App, StartError> {
     // Bound before anything is recovered: who calls meanwhile waits instead of being refused.
     let (listener, address) = listen(&config)?;
     let listeners = intake::bind(&config.intake)?;
-    let intake = intake::new(&config.intake);
+    let intake = intake::new(&config);
     let settings = Arc::new(settings(&config, &mut store, &keyring, &clock).map_err(failed)?);
     let (setup, setup_path) = SetupLink::new(store.writer.conn()).map_err(failed)?;
     let public_url = config.public_url.clone().unwrap_or_else(|| url_of(address));

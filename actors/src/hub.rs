@@ -348,6 +348,9 @@ impl Hub {
         self.db().write_and_tell("remove host", move |tx| hosts::delete(tx, row, now), dismiss).await?;
         self.tell(Dismiss(host_id.to_owned(), row)).await;
         self.tell_logs();
+        if let Some(intake) = self.intake() {
+            intake.spools().dismiss(row);
+        }
         log::info!("host {host_id} is no longer watched");
         Ok(())
     }

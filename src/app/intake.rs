@@ -1,16 +1,16 @@
 //! How log lines come in, as the configuration says it: SSH, and the sockets of syslog, bound before anything is touched.
 
 use super::StartError;
-use crate::config::IntakeSettings;
-use actors::logs::spool::SpoolLimits;
+use crate::config::{Config, IntakeSettings};
 use actors::logs::{Intake, Listeners, Passphrase, SshSettings};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 
 /// Where log lines come from.
-pub(super) fn new(settings: &IntakeSettings) -> Arc<Intake> {
+pub(super) fn new(config: &Config) -> Arc<Intake> {
+    let settings = &config.intake;
     let passphrase = settings.ssh_key_passphrase.as_ref().map(|secret| Passphrase::new(secret.expose()));
-    Intake::new(SshSettings { allow_public: settings.ssh_allow_public, passphrase }, SpoolLimits::default())
+    Intake::new(SshSettings { allow_public: settings.ssh_allow_public, passphrase }, config.limits.spool, config.limits.syslog)
 }
 
 /// The sockets of syslog.

@@ -21,12 +21,16 @@ pub struct Limits {
     pub logs: LogLimits,
     /// Of asking models about them.
     pub llm: LlmLimits,
+    /// Of syslog messages that wait.
+    pub spool: actors::logs::spool::SpoolLimits,
+    /// Of syslog connections.
+    pub syslog: actors::logs::SyslogLimits,
 }
 
 type Set = fn(&mut Limits, u64);
 
 /// Name, what is possible, what it sets.
-const LIMITS: [(&str, RangeInclusive<u64>, Set); 36] = [
+const LIMITS: [(&str, RangeInclusive<u64>, Set); 43] = [
     ("ingest_waiting_requests", 1..=1_000_000, |l, n| l.db.waiting_requests = n as usize),
     ("ingest_batch_jobs", 1..=100_000, |l, n| l.db.batch_jobs = n as usize),
     ("reply_wait_ms", 100..=120_000, |l, n| l.db.reply_wait_ms = n),
@@ -63,6 +67,13 @@ const LIMITS: [(&str, RangeInclusive<u64>, Set); 36] = [
     ("llm_day_tokens", 0..=1_000_000_000, |l, n| l.llm.day_tokens_most = n as i64),
     ("llm_input_cents_per_million", 0..=1_000_000, |l, n| l.llm.input_cents_per_million = n as i64),
     ("llm_output_cents_per_million", 0..=1_000_000, |l, n| l.llm.output_cents_per_million = n as i64),
+    ("syslog_host_bytes", 65_536..=1 << 30, |l, n| l.spool.host_bytes = n as usize),
+    ("syslog_waiting_bytes", 65_536..=1 << 34, |l, n| l.spool.all_bytes = n as usize),
+    ("syslog_message_bytes", 2_048..=65_536, |l, n| l.spool.message_bytes = n as usize),
+    ("syslog_connections", 1..=65_535, |l, n| l.syslog.connections_most = n as usize),
+    ("syslog_connections_per_sender", 1..=65_535, |l, n| l.syslog.connections_per_sender = n as usize),
+    ("syslog_idle_wait_ms", 1_000..=604_800_000, |l, n| l.syslog.idle_wait_ms = n as i64),
+    ("syslog_message_wait_ms", 100..=600_000, |l, n| l.syslog.message_wait_ms = n as i64),
 ];
 
 /// The limits that `node`, the section of the file at `path`, changes; every fault goes to `errors`.
@@ -140,6 +151,7 @@ mod tests {
         }
         let (d, w, s) = (actors::db::Limits::default(), web::WebLimits::default(), store::Options::default());
         let (g, m) = (LogLimits::default(), LlmLimits::default());
+        let (p, y) = (actors::logs::spool::SpoolLimits::default(), actors::logs::SyslogLimits::default());
         let defaults = [
             d.waiting_requests as u64,
             d.batch_jobs as u64,
@@ -177,6 +189,13 @@ mod tests {
             m.day_tokens_most.unsigned_abs(),
             m.input_cents_per_million.unsigned_abs(),
             m.output_cents_per_million.unsigned_abs(),
+            p.host_bytes as u64,
+            p.all_bytes as u64,
+            p.message_bytes as u64,
+            y.connections_most as u64,
+            y.connections_per_sender as u64,
+            y.idle_wait_ms as u64,
+            y.message_wait_ms as u64,
         ];
         assert_eq!(defaults.len(), LIMITS.len());
         for ((name, range, _), default) in LIMITS.iter().zip(defaults) {

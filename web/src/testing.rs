@@ -16,7 +16,7 @@ use actors::db::Limits;
 use actors::hub::{HubParts, Running};
 use actors::logs::source::{Cursor, FetchError, FetchLimits, Fetched, LogSource};
 use actors::logs::spool::SpoolLimits;
-use actors::logs::{Intake, Listeners, LogParts, SshSettings, Target};
+use actors::logs::{Intake, Listeners, LogParts, SshSettings, SyslogLimits, Target};
 use actors::settings::Settings;
 use actors::supervision::Exit;
 use domain::schedule::BusinessHours;
@@ -114,7 +114,7 @@ impl Bed {
             exit: Exit::process(),
         };
         let running = Running::start(parts).await.unwrap();
-        let intake = Intake::new(SshSettings::default(), SpoolLimits::default());
+        let intake = Intake::new(SshSettings::default(), SpoolLimits::default(), SyslogLimits::default());
         running.take_logs(intake, Listeners::default()).await.unwrap();
         let state = WebState::new(WebParts {
             hub: running.hub.clone(),

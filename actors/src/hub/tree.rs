@@ -9,7 +9,8 @@
 //! ├ hosts        many, transient; more than 5 restarts in 30 s: given up, told, tried every 5 minutes
 //! ├ log keeper   permanent
 //! ├ logs         many, transient: one for each host whose log is read, kept as hosts are
-//! └ alive        permanent
+//! ├ alive        permanent
+//! └ syslog udp, syslog tcp   added where they are configured; more than 5 restarts in 30 s: given up, tried every 5 minutes
 //! ```
 //!
 //! *Why `one_for_one`.* Nobody here holds what only one life of a sibling knows. The queue, the pulses and the outbox outlive the

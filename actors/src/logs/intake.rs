@@ -18,6 +18,7 @@ use store::{StoreError, syslog_sources};
 pub struct Intake {
     settings: SshSettings,
     spools: Spools,
+    limits: SyslogLimits,
     /// Whether anything is listened to.
     listens: AtomicBool,
     /// Not the hub itself: it keeps this.
@@ -26,8 +27,14 @@ pub struct Intake {
 
 impl Intake {
     /// As the operator wants it; nothing can be fetched before it is opened.
-    pub fn new(settings: SshSettings, limits: SpoolLimits) -> Arc<Intake> {
-        Arc::new(Intake { settings, spools: Spools::new(limits), listens: AtomicBool::new(false), opened: OnceLock::new() })
+    pub fn new(settings: SshSettings, spool: SpoolLimits, limits: SyslogLimits) -> Arc<Intake> {
+        Arc::new(Intake {
+            settings,
+            spools: Spools::new(spool),
+            limits,
+            listens: AtomicBool::new(false),
+            opened: OnceLock::new(),
+        })
     }
 
     /// The log of the host in `row`, over SSH.
@@ -77,6 +84,6 @@ impl Intake {
         self.spools.bind(&bound);
         let failed = |e: AdminError| StoreError::Other(format!("syslog cannot be received: {e}"));
         self.listens.store(listeners.udp.is_some() || listeners.tcp.is_some(), Ordering::Relaxed);
-        syslog::receive(supervisor, listeners, &self.spools, hub.clock(), SyslogLimits::default()).await.map_err(failed)
+        syslog::receive(supervisor, listeners, &self.spools, hub.clock(), self.limits).await.map_err(failed)
     }
 }

@@ -122,6 +122,14 @@ impl Spools {
         strangers.retain(|stranger| !owners.contains_key(&stranger.address));
     }
 
+    /// Takes nothing from a host any more, and lets go what waits of it.
+    pub fn dismiss(&self, host: i64) {
+        let mut state = self.state();
+        state.owners.retain(|_, owner| *owner != host);
+        let gone = state.spools.remove(&host).map_or(0, |spool| spool.bytes);
+        state.bytes -= gone;
+    }
+
     /// Whether messages of this address are taken; one that belongs to nobody is noted.
     pub fn admits(&self, from: IpAddr) -> bool {
         let mut state = self.state();
@@ -348,7 +356,11 @@ mod tests {
     fn what_waits_of_a_host_that_is_not_bound_any_more_is_let_go() {
         let spools = spools();
         spools.take(ip(1), b"<13>one");
+        spools.take(ip(2), b"<13>two");
+        spools.dismiss(1);
+        spools.take(ip(1), b"<13>from nobody now");
+        assert_eq!((spools.counts(1), spools.counts(2).waiting, spools.strangers().len()), (SpoolCounts::default(), 1, 1));
         spools.bind(&[]);
-        assert_eq!((spools.counts(1), spools.state().bytes), (SpoolCounts::default(), 0));
+        assert_eq!((spools.counts(2), spools.state().bytes), (SpoolCounts::default(), 0));
     }
 }

@@ -108,6 +108,8 @@ async fn syslog_senders_are_bound_to_one_host_and_strangers_are_shown() {
     assert_eq!(submit(&bed, "/hosts/nas/syslog", "addresses=10.0.0.99+fd00::2").await.status, StatusCode::SEE_OTHER);
     assert_eq!(bed.get("/api/v1/hosts/nas/syslog").await.json()["addresses"], json!(["10.0.0.99", "fd00::2"]));
     assert!(page(&bed, Role::Viewer).await.contains("fd00::2"));
+    assert_eq!(bed.call(Method::DELETE, "/api/v1/hosts/nas", None).await.status, StatusCode::NO_CONTENT);
+    assert!(!spools.admits("10.0.0.99".parse().unwrap()), "a removed host sends nothing");
     assert_eq!(put("fw", json!([])).await.json()["addresses"], json!([]));
     assert_eq!(bed.get("/api/v1/hosts/fw/syslog").await.json()["received"], json!(0), "what waited is let go");
 }
