@@ -32,6 +32,7 @@ CREATE TABLE hosts (
     description TEXT NOT NULL DEFAULT '',
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
+    run_extra_seconds INTEGER NOT NULL DEFAULT 0, -- how much longer the open run asked to be given
     log_analysis TEXT                            -- JSON of domain/src/log_settings.rs; NULL: nobody has said how
 ) STRICT;
 

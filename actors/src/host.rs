@@ -64,6 +64,7 @@ impl Bench {
         watch.silenced_until = record.silenced_until;
         watch.last_seen = record.last_seen.map(|(_, steady)| steady);
         watch.run_started = record.run.as_ref().map(|(_, steady, _)| *steady);
+        watch.run_extra_s = record.run_extra_s;
         self.replay_absences(&mut watch);
         watch
     }
@@ -76,6 +77,7 @@ impl Bench {
         watch.silenced_until = entry.silenced_until;
         watch.last_seen = entry.pulse.last_seen();
         watch.run_started = entry.pulse.run_started();
+        watch.run_extra_s = entry.pulse.run_extra_s();
         self.replay_absences(&mut watch);
         watch
     }
@@ -226,6 +228,7 @@ impl HostActor {
             (Some(pushed), Some(told)) => Some(pushed.max(told)), // an absence of the hub pushes a run, the pulse does not know
             (_, told) => told,
         };
+        self.watch.run_extra_s = pulse.run_extra_s();
     }
 
     fn look(&mut self, ctx: &mut Context<Self>) {

@@ -83,6 +83,7 @@ impl HostsActor {
         }
         let run = record.run.as_ref().map(|(_, steady, _)| *steady);
         let pulse = Pulse::new(record.status, record.last_seen, run, record.last_beat_id);
+        pulse.set_run(run, record.run_extra_s);
         let (watch, basis) = (self.bench.watch(&record), Basis::of(&record));
         let entry = Arc::new(entry(record, revision, Arc::new(pulse), OnceLock::new()));
         let (bench, watched) = (self.bench.clone(), entry.clone());

@@ -315,6 +315,14 @@ impl Hub {
         self.change_host("silence host", host_id, move |tx, row, now| hosts::set_silenced(tx, row, until, now)).await
     }
 
+    /// A host asks not to be missed until then; it cannot shorten what a person has set.
+    ///
+    /// # Errors
+    /// An unknown host, or the store.
+    pub async fn snooze_host(&self, host_id: &str, until: Wall) -> Result<HostRecord, HubError> {
+        self.change_host("snooze host", host_id, move |tx, row, now| hosts::snooze(tx, row, until, now)).await
+    }
+
     /// Gives a host a new token; the old one is refused from the commit on.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use order::Order;
 use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 const NEVER: i64 = i64::MIN;
@@ -28,6 +28,7 @@ pub struct Pulse {
     life_wall: AtomicI64,
     life_steady: AtomicI64,
     run_started: AtomicI64,
+    run_extra_s: AtomicU32,
     last_beat: AtomicI64,
     due: AtomicI64,
     status: AtomicU8,
@@ -41,6 +42,7 @@ impl Pulse {
             life_wall: AtomicI64::new(seen.map_or(NEVER, |s| s.0.0)),
             life_steady: AtomicI64::new(seen.map_or(NEVER, |s| s.1.0)),
             run_started: AtomicI64::new(run_started.map_or(NEVER, |s| s.0)),
+            run_extra_s: AtomicU32::new(0),
             last_beat: AtomicI64::new(last_beat.unwrap_or(0)),
             due: AtomicI64::new(NEVER),
             status: AtomicU8::new(status as u8),
@@ -79,6 +81,11 @@ impl Pulse {
         some(self.run_started.load(Ordering::Acquire)).map(Steady)
     }
 
+    /// How much longer the open run asked to be given, in seconds.
+    pub fn run_extra_s(&self) -> u32 {
+        self.run_extra_s.load(Ordering::Acquire)
+    }
+
     /// The newest row of the host's chain of heartbeats.
     pub fn last_beat(&self) -> Option<i64> {
         Some(self.last_beat.load(Ordering::Acquire)).filter(|id| *id > 0)
@@ -99,7 +106,8 @@ impl Pulse {
         self.status.store(status as u8, Ordering::Release);
     }
 
-    pub(crate) fn set_run(&self, started: Option<Steady>) {
+    pub(crate) fn set_run(&self, started: Option<Steady>, extra_s: u32) {
+        self.run_extra_s.store(extra_s, Ordering::Release);
         self.run_started.store(started.map_or(NEVER, |s| s.0), Ordering::Release);
     }
 

@@ -16,6 +16,10 @@ pub enum Signal {
     Log,
     /// A job ended with this exit code; 0 is a success, all others fail.
     Exit(u8),
+    /// The host asks for silence, before a reboot perhaps. No sign of life.
+    Snooze,
+    /// The open run asks for more time. No sign of life.
+    Extend,
 }
 
 impl Signal {
@@ -36,10 +40,12 @@ impl Signal {
             "start" => Ok(Signal::Start),
             "fail" => Ok(Signal::Fail),
             "log" => Ok(Signal::Log),
+            "snooze" => Ok(Signal::Snooze),
+            "extend" => Ok(Signal::Extend),
             digits if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
                 digits.parse().map(Signal::Exit).map_err(|_| FieldError::new("signal", "an exit code must be 0 to 255"))
             }
-            _ => Err(FieldError::new("signal", "must be start, fail, log or an exit code from 0 to 255")),
+            _ => Err(FieldError::new("signal", "must be start, fail, log, snooze, extend or an exit code from 0 to 255")),
         }
     }
 
@@ -53,7 +59,12 @@ impl Signal {
         matches!(self, Signal::Fail | Signal::Exit(1..))
     }
 
-    /// Whether this moves `last_seen`: success and failure do, start and log do not.
+    /// Whether this must say for how long (`?for=20m`).
+    pub fn has_length(self) -> bool {
+        matches!(self, Signal::Snooze | Signal::Extend)
+    }
+
+    /// Whether this moves `last_seen`: success and failure do, the others do not.
     pub fn is_life(self) -> bool {
         self.is_success() || self.is_failure()
     }
@@ -65,6 +76,8 @@ impl Signal {
             Signal::Start => -2,
             Signal::Fail => -3,
             Signal::Log => -4,
+            Signal::Snooze => -5,
+            Signal::Extend => -6,
             Signal::Exit(code) => i16::from(code),
         }
     }
@@ -75,6 +88,8 @@ impl Signal {
             -1 => Signal::Success,
             -2 => Signal::Start,
             -3 => Signal::Fail,
+            -5 => Signal::Snooze,
+            -6 => Signal::Extend,
             0..=255 => Signal::Exit(code as u8),
             _ => Signal::Log,
         }
@@ -88,6 +103,8 @@ impl Signal {
             Signal::Fail => "fail",
             Signal::Log => "log",
             Signal::Exit(_) => "exit",
+            Signal::Snooze => "snooze",
+            Signal::Extend => "extend",
         }
     }
 }

@@ -35,6 +35,8 @@ pub struct Watch {
     pub silenced_until: Option<Wall>,
     /// When the run that is still open began, or where the hub's absence moved that to.
     pub run_started: Option<Steady>,
+    /// How much longer than its limit that run may take, because it asked for it, in seconds.
+    pub run_extra_s: u32,
     /// The end of the last time the hub itself was not listening, since the last life.
     deaf_until: Option<Steady>,
     /// How long, inside windows, the hub was not listening since the last life, in milliseconds.
@@ -105,6 +107,7 @@ impl Watch {
             judged_from,
             silenced_until: None,
             run_started: None,
+            run_extra_s: 0,
             deaf_until: None,
             deaf_ms: 0,
         }
@@ -115,9 +118,10 @@ impl Watch {
         (i64::from(self.frequency_s) + i64::from(self.grace_s)) * 1_000
     }
 
-    /// How long a run may take, in milliseconds: the grace, or the frequency of a host without one.
+    /// How long the open run may take, in milliseconds: the grace, or the frequency of a host without one, and what it asked for.
     pub fn run_limit_ms(&self) -> i64 {
-        i64::from(if self.grace_s == 0 { self.frequency_s } else { self.grace_s }) * 1_000
+        let own_s = if self.grace_s == 0 { self.frequency_s } else { self.grace_s };
+        (i64::from(own_s) + i64::from(self.run_extra_s)) * 1_000
     }
 
     /// Takes in a signal heard at `at`.
@@ -126,10 +130,13 @@ impl Watch {
     /// a note changes nothing. Signals that arrive out of order never move `last_seen` back.
     pub fn on_beat(&mut self, signal: Signal, at: Steady) {
         match signal {
-            Signal::Log => {}
+            Signal::Log | Signal::Snooze | Signal::Extend => {}
             // A start that was overtaken by its own finish must not leave a run open for ever.
             Signal::Start if self.last_seen.is_some_and(|seen| at < seen) => {}
-            Signal::Start => self.run_started = self.run_started.max(Some(at)),
+            Signal::Start => {
+                self.run_started = self.run_started.max(Some(at));
+                self.run_extra_s = 0;
+            }
             Signal::Success | Signal::Fail | Signal::Exit(_) => self.on_life(signal.is_success(), at),
         }
     }
@@ -137,6 +144,7 @@ impl Watch {
     fn on_life(&mut self, well: bool, at: Steady) {
         self.status = if well { Status::Up } else { Status::Down };
         self.run_started = None;
+        self.run_extra_s = 0;
         self.last_seen = self.last_seen.max(Some(at));
         // Life from before the absence, handled late, does not undo the time the absence gave the host.
         if self.deaf_until.is_none_or(|until| at >= until) {
@@ -163,6 +171,13 @@ impl Watch {
         self.deaf_ms = self.deaf_ms.saturating_add(self.open_ms_between(fresh, to, now));
         self.deaf_until = self.deaf_until.max(Some(to));
         self.run_started = self.run_started.map(|started| started.max(to));
+    }
+
+    /// The open run may take `seconds` longer.
+    pub fn extend_run(&mut self, seconds: u32) {
+        if self.run_started.is_some() {
+            self.run_extra_s = self.run_extra_s.saturating_add(seconds);
+        }
     }
 
     /// Stops judging the host.

@@ -176,6 +176,7 @@ mod tests {
             last_beat_id: None,
             judged_from: Steady(0),
             run: None,
+            run_extra_s: 0,
             paused: false,
             silenced_until: None,
             created_at: Wall(0),

@@ -34,6 +34,8 @@ pub struct HostRecord {
     pub judged_from: Steady,
     /// The run in progress: when it began, on both lines, and its id.
     pub run: Option<(Wall, Steady, Option<String>)>,
+    /// How much longer that run asked to be given, in seconds.
+    pub run_extra_s: u32,
     /// Whether nobody is to be told and nothing judged.
     pub paused: bool,
     /// Until when nobody is to be told.
@@ -56,6 +58,9 @@ pub struct BrokenHost {
     /// What is wrong with it.
     pub why: String,
 }
+
+/// Most time a run can ask for beyond its limit, in seconds: a week.
+pub const RUN_EXTRA_MOST_S: u32 = 7 * 86_400;
 
 /// A host's row, understood or not.
 pub type Loaded = std::result::Result<HostRecord, BrokenHost>;
@@ -294,16 +299,20 @@ pub fn set_paused(tx: &Transaction<'_>, row: i64, paused: bool, now: Now) -> Res
 /// `NotFound`.
 pub fn set_silenced(tx: &Transaction<'_>, row: i64, until: Option<Wall>, now: Now) -> Result<()> {
     let until = until.filter(|until| *until > now.wall);
+    let event = match until {
+        Some(until) => ("silenced", format!("until {}", until.rfc3339())),
+        None => ("unsilenced", String::new()),
+    };
+    silence(tx, row, until, &event, now)
+}
+
+fn silence(tx: &Transaction<'_>, row: i64, until: Option<Wall>, event: &(&str, String), now: Now) -> Result<()> {
     let changed = tx.execute("UPDATE hosts SET silenced_until = ?2 WHERE id = ?1", params![row, until.map(|until| until.0)])?;
     found(changed)?;
     for alert in alerts::open_of_host(tx, row)? {
         outbox::silence_changed(tx, alert, now)?;
     }
-    let (kind, detail) = match until {
-        Some(until) => ("silenced", format!("until {}", until.rfc3339())),
-        None => ("unsilenced", String::new()),
-    };
-    events::append(tx, Some(row), now.wall, kind, &detail)?;
+    events::append(tx, Some(row), now.wall, event.0, &event.1)?;
     Ok(())
 }
 
@@ -371,8 +380,9 @@ pub fn count(conn: &Connection) -> Result<StatusCounts> {
 /// # Errors
 /// `NotFound`.
 pub fn start_run(tx: &Transaction<'_>, row: i64, now: Now, rid: Option<&str>) -> Result<()> {
-    let mut query =
-        tx.prepare_cached("UPDATE hosts SET run_started_at = ?2, run_started_steady = ?3, run_rid = ?4 WHERE id = ?1")?;
+    let mut query = tx.prepare_cached(
+        "UPDATE hosts SET run_started_at = ?2, run_started_steady = ?3, run_rid = ?4, run_extra_seconds = 0 WHERE id = ?1",
+    )?;
     found(query.execute(params![row, now.wall.0, now.steady.0, rid])?)
 }
 
@@ -387,10 +397,39 @@ pub fn end_run(tx: &Transaction<'_>, row: i64, rid: Option<&str>) -> Result<Opti
     if began.is_none() || is_other {
         return Ok(None);
     }
-    let mut query =
-        tx.prepare_cached("UPDATE hosts SET run_started_at = NULL, run_started_steady = NULL, run_rid = NULL WHERE id = ?1")?;
+    let mut query = tx.prepare_cached(
+        "UPDATE hosts SET run_started_at = NULL, run_started_steady = NULL, run_rid = NULL, run_extra_seconds = 0 WHERE id = ?1",
+    )?;
     query.execute([row])?;
     Ok(began)
+}
+
+/// Gives the open run of this host `seconds` more; how much it has now. A call that names another run than the open one gives
+/// nothing.
+///
+/// # Errors
+/// `Refused` naming `signal` when no run, or another one, is open.
+pub fn extend_run(tx: &Transaction<'_>, row: i64, rid: Option<&str>, seconds: u32) -> Result<u32> {
+    let mut query = tx.prepare_cached(
+        "UPDATE hosts SET run_extra_seconds = min(run_extra_seconds + ?2, ?4)
+         WHERE id = ?1 AND run_started_steady IS NOT NULL AND (?3 IS NULL OR run_rid IS NULL OR run_rid = ?3) RETURNING run_extra_seconds",
+    )?;
+    let given = query.query_row(params![row, seconds, rid, RUN_EXTRA_MOST_S], |row| row.get(0)).optional()?;
+    given.ok_or_else(|| StoreError::refused("signal", "no such run is open: send start first, or silence the host by snooze"))
+}
+
+/// The host asks itself not to be missed until then. It cannot shorten what a person has set.
+///
+/// # Errors
+/// `NotFound`.
+pub fn snooze(tx: &Transaction<'_>, row: i64, until: Wall, now: Now) -> Result<()> {
+    let mut query = tx.prepare_cached("SELECT silenced_until FROM hosts WHERE id = ?1")?;
+    let kept: Option<Option<i64>> = query.query_row([row], |row| row.get(0)).optional()?;
+    let kept = kept.ok_or(StoreError::NotFound)?.map(Wall).filter(|kept| *kept >= until);
+    match kept {
+        Some(_) => Ok(()),
+        None => silence(tx, row, Some(until), &("snoozed", format!("by the host itself until {}", until.rfc3339())), now),
+    }
 }
 
 fn url_path(host_id: &HostId) -> String {
@@ -427,7 +466,8 @@ fn row_of(host: &Loaded) -> i64 {
 /// In the order [`loaded`] and [`spec_of`] read them.
 const COLUMNS: &str = "id, name, host_id, expected_frequency_seconds, grace_period_seconds, schedule_type, schedule_config, severity, \
      tags, description, token_hash, status, status_since, status_reason, last_seen, last_seen_steady, last_beat_id, \
-     judged_from_steady, run_started_at, run_started_steady, run_rid, paused, silenced_until, created_at, updated_at, log_analysis";
+     judged_from_steady, run_started_at, run_started_steady, run_rid, paused, silenced_until, created_at, updated_at, run_extra_seconds, \
+     log_analysis";
 
 fn one(conn: &Connection, condition: &str, key: &dyn ToSql, business: &BusinessHours) -> Result<Option<Loaded>> {
     let mut query = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM hosts {condition}"))?;
@@ -460,6 +500,7 @@ fn loaded(row: &Row<'_>, schedules: &mut Schedules<'_>) -> rusqlite::Result<Load
         silenced_until: wall(row, 22)?,
         created_at: Wall(row.get(23)?),
         updated_at: Wall(row.get(24)?),
+        run_extra_s: row.get(25)?,
     }))
 }
 
@@ -476,7 +517,7 @@ fn spec_of(row: &Row<'_>, schedules: &mut Schedules<'_>) -> std::result::Result<
         severity: column::word(row, 7).map_err(told)?,
         tags: tags_of(text(8)?)?,
         description: text(9)?.to_owned(),
-        log_analysis: logs_of(row.get_ref(25).and_then(|value| Ok(value.as_str_or_null()?)).map_err(told)?)?,
+        log_analysis: logs_of(row.get_ref(26).and_then(|value| Ok(value.as_str_or_null()?)).map_err(told)?)?,
     })
 }
 

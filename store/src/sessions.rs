@@ -27,6 +27,13 @@ pub struct Session {
     pub source_ip: Option<String>,
 }
 
+impl Session {
+    /// Whether it is not over by rest or age.
+    pub fn lives(&self, at: Wall) -> bool {
+        self.last_used_at.0 >= at.0 - IDLE_MOST_MS && self.created_at.0 >= at.0 - LIFE_MOST_MS
+    }
+}
+
 /// A session that begins.
 pub struct NewSession<'a> {
     /// SHA-256 of the cookie's value.

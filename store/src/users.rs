@@ -91,6 +91,23 @@ pub fn get(conn: &Connection, id: i64) -> Result<User> {
     query.query_row([id], user).optional()?.ok_or(StoreError::NotFound)
 }
 
+/// Whether somebody may do everything.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn has_admin(conn: &Connection) -> Result<bool> {
+    Ok(conn.query_row("SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin')", [], |row| row.get(0))?)
+}
+
+/// Whether this is still the hash of the user's password.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn has_password_hash(conn: &Connection, id: i64, password_hash: &str) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM users WHERE id = ?1 AND password_hash = ?2)";
+    Ok(conn.prepare_cached(sql)?.query_row(params![id, password_hash], |row| row.get(0))?)
+}
+
 /// Sets another password and ends every session of the user but the one with the hash `kept`.
 ///
 /// # Errors
@@ -106,8 +123,9 @@ pub fn set_password(tx: &Transaction<'_>, id: i64, password_hash: &str, kept: Op
 /// # Errors
 /// `NotFound`, or `Refused` when no admin would be left.
 pub fn set_role(tx: &Transaction<'_>, id: i64, role: Role) -> Result<()> {
-    found(tx.execute("UPDATE users SET role = ?2 WHERE id = ?1", params![id, role.as_str()])?)?;
-    an_admin_is_left(tx)
+    let before = get(tx, id)?.role;
+    tx.execute("UPDATE users SET role = ?2 WHERE id = ?1", params![id, role.as_str()])?;
+    an_admin_is_left(tx, before)
 }
 
 /// Removes the user and his sessions.
@@ -115,9 +133,10 @@ pub fn set_role(tx: &Transaction<'_>, id: i64, role: Role) -> Result<()> {
 /// # Errors
 /// `NotFound`, or `Refused` when no admin would be left.
 pub fn remove(tx: &Transaction<'_>, id: i64) -> Result<()> {
+    let before = get(tx, id)?.role;
     crate::sessions::end_others(tx, id, None)?;
-    found(tx.execute("DELETE FROM users WHERE id = ?1", [id])?)?;
-    an_admin_is_left(tx)
+    tx.execute("DELETE FROM users WHERE id = ?1", [id])?;
+    an_admin_is_left(tx, before)
 }
 
 /// Notes that the user signed in.
@@ -129,9 +148,13 @@ pub fn note_login(tx: &Transaction<'_>, id: i64, at: Wall) -> Result<()> {
     Ok(())
 }
 
-fn an_admin_is_left(tx: &Transaction<'_>) -> Result<()> {
-    let left: bool = tx.query_row("SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin')", [], |row| row.get(0))?;
-    if left { Ok(()) } else { Err(StoreError::refused("role", "this is the last admin: make another one first")) }
+/// Who was no admin before is not the last one.
+fn an_admin_is_left(tx: &Transaction<'_>, before: Role) -> Result<()> {
+    if before != Role::Admin || has_admin(tx)? {
+        Ok(())
+    } else {
+        Err(StoreError::refused("role", "this is the last admin: make another one first"))
+    }
 }
 
 pub(crate) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
@@ -168,5 +191,15 @@ mod tests {
         does(&mut store.writer, |tx| remove(tx, ada));
         assert_eq!(store.reader.read(list).unwrap().iter().map(|user| user.id).collect::<Vec<_>>(), [bob]);
         assert_eq!(store.writer.transact(|tx| remove(tx, ada)).unwrap_err().error, StoreError::NotFound);
+    }
+
+    #[test]
+    fn who_is_no_admin_is_not_the_last_one() {
+        let (mut store, _folder) = temporary().unwrap();
+        let eve = does(&mut store.writer, |tx| create(tx, "eve", "hash", Role::Viewer, at(1).wall));
+        assert!(!store.reader.read(has_admin).unwrap());
+        does(&mut store.writer, |tx| set_role(tx, eve, Role::Viewer));
+        does(&mut store.writer, |tx| remove(tx, eve));
+        assert_eq!(store.reader.read(list).unwrap(), []);
     }
 }

@@ -13,6 +13,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 use actors::db::Beat;
 use actors::roster::HostEntry;
+use domain::duration::Seconds;
 use domain::host::HostId;
 use domain::schedule::Schedule;
 use domain::signal::Signal;
@@ -30,6 +31,8 @@ const PREFIXES: [&str; 2] = ["/api/v1/heartbeat", "/heartbeat"];
 const METHODS: &str = "GET, POST, HEAD";
 /// Longest idempotency key.
 const KEY_MAX_CHARS: usize = 128;
+/// Longest silence a host can ask for, and longest time a run asks for at once, in seconds: 24 h.
+const ASKED_MOST_S: u32 = 86_400;
 /// An answer without its host id: two instants and the words between.
 const ANSWER_BYTES: usize = 144;
 
@@ -96,14 +99,19 @@ async fn hear(state: &WebState, req: &HttpRequest, payload: &mut Payload) -> Res
     let signal = Signal::parse(part)?;
     let run_id = said.rid.map(|text| uuid("rid", &text)).transpose()?;
     let key = key(req, said.id)?;
+    let for_s = if signal.has_length() { length(said.length)? } else { 0 };
     let metadata = match payload {
         Payload::None => None,
         _ => metadata::of(req, &read(state, req, payload).await?),
     };
+    let metadata = if signal.has_length() { Some(metadata::with_length(metadata, for_s)) } else { metadata };
     let at = state.hub.now();
     let source_ip = source::ip(req, &state.trusted_proxies);
-    let beat = Beat { entry: entry.clone(), at, signal, source_ip, metadata, key, run_id };
-    state.hub.db().beat(beat).await?;
+    let beat = Beat { entry: entry.clone(), at, signal, source_ip, metadata, key, run_id, for_s };
+    let done = state.hub.db().beat(beat).await?;
+    if signal == Signal::Snooze && !done.repeated {
+        state.hub.snooze_host(entry.host_id.as_str(), at.wall.plus_ms(i64::from(for_s) * 1_000)).await?;
+    }
     Ok(answer(&entry, signal, at))
 }
 
@@ -124,6 +132,7 @@ pub(crate) fn read_all(req: &HttpRequest, rest: &str, text: &str) {
     let (said, (host_id, part)) = (Said::of(text), target(rest));
     let token = said.token.or_else(|| bearer(req).map(Cow::Borrowed)).unwrap_or_default();
     let rid = said.rid.map(|text| uuid("rid", &text));
+    std::hint::black_box(length(said.length).is_ok());
     let key = key(req, said.id);
     assert!(key.as_ref().is_ok_and(|key| key.as_ref().is_none_or(|key| key.len() <= KEY_MAX_CHARS)) || key.is_err());
     std::hint::black_box((HostId::is_valid(host_id), Signal::parse(part).is_ok(), hash_token(&token), rid.is_some()));
@@ -141,6 +150,7 @@ struct Said<'a> {
     token: Option<Cow<'a, str>>,
     id: Option<Cow<'a, str>>,
     rid: Option<Cow<'a, str>>,
+    length: Option<Cow<'a, str>>,
 }
 
 impl<'a> Said<'a> {
@@ -151,6 +161,7 @@ impl<'a> Said<'a> {
                 "token" if said.token.is_none() => said.token = Some(value),
                 "id" if said.id.is_none() => said.id = Some(value),
                 "rid" if said.rid.is_none() => said.rid = Some(value),
+                "for" if said.length.is_none() => said.length = Some(value),
                 _ => {}
             }
         }
@@ -166,6 +177,12 @@ fn bearer(req: &HttpRequest) -> Option<&str> {
 fn uuid(field: &str, text: &str) -> Result<String, ApiError> {
     let wrong = |_| ApiError::field(field, "must be a UUID, for example 3b241101-e2bb-4255-8caf-4136c566a962");
     Ok(Uuid::try_parse(text).map_err(wrong)?.to_string())
+}
+
+/// How long a host asks for: `?for=20m`.
+fn length(text: Option<Cow<'_, str>>) -> Result<u32, ApiError> {
+    let text = text.ok_or_else(|| ApiError::field("for", "is missing: say for how long, for example ?for=20m"))?;
+    Ok(Seconds::Text(text.into_owned()).within("for", 1..=ASKED_MOST_S)?)
 }
 
 /// What makes a retry count once: `?id=`, else the header.

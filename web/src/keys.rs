@@ -75,10 +75,13 @@ pub struct MadeKey {
 /// Lists the keys.
 ///
 /// # Errors
-/// The store's.
+/// A key that may only read, or the store.
 #[utoipa::path(get, path = "/api/v1/keys", tag = "keys", operation_id = "list_keys", responses((status = 200, body = KeyList)))]
-pub(crate) async fn list(state: web::Data<WebState>, req: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn list(state: web::Data<WebState>, who: Identity, req: HttpRequest) -> Result<HttpResponse, ApiError> {
     Params::of(req.query_string()).done()?;
+    if !who.may_write() {
+        return Err(ApiError::forbidden("which keys there are is told to those who may change them"));
+    }
     let keys = state.hub.db().read(keys::list).await?;
     Ok(HttpResponse::Ok().json(KeyList { keys: keys.into_iter().map(view).collect() }))
 }

@@ -40,6 +40,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod time_text;
+mod tries;
 mod unread;
 pub mod users;
 pub mod viewer;

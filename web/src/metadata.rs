@@ -64,6 +64,14 @@ fn readable(bytes: &[u8], is_cut: bool) -> (String, bool) {
     if text.contains('\0') { (text.replace('\0', "\u{fffd}"), not_utf8) } else { (text, not_utf8) }
 }
 
+/// What is kept with a call that asks for something for a time.
+pub(crate) fn with_length(metadata: Option<String>, for_s: u32) -> String {
+    let mut kept: serde_json::Value =
+        metadata.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_else(|| serde_json::json!({}));
+    kept["for_seconds"] = for_s.into();
+    kept.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

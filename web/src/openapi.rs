@@ -150,12 +150,13 @@ pub(crate) async fn document() -> HttpResponse {
 #[allow(dead_code, reason = "described here, served by heartbeat.rs without a handler of its own")]
 fn heartbeat() {}
 
-/// A machine says more: `start`, `fail`, `log`, or the exit code of its job.
+/// A machine says more: `start`, `fail`, `log`, the exit code of its job, or that it wants silence or more time.
 #[utoipa::path(method(get, post, head), path = "/api/v1/heartbeat/{host_id}/{signal}", tag = "heartbeats", operation_id = "heartbeat_signal",
     security(("host_token_query" = []), ("host_token" = [])),
     params(
         ("host_id" = String, Path, description = "Public id of the host", example = "web-01"),
-        ("signal" = String, Path, description = "`start`, `fail`, `log` or an exit code from 0 to 255", example = "start"),
+        ("signal" = String, Path, description = "`start`, `fail`, `log`, `snooze`, `extend` or an exit code from 0 to 255", example = "start"),
+        ("for" = Option<String>, Query, description = "How long `snooze` and `extend` ask for, at most 24 h", example = "20m"),
         ("id" = Option<String>, Query, description = "A UUID that makes a retry count once", format = "uuid"),
         ("rid" = Option<String>, Query, description = "A UUID that pairs a start with its finish", format = "uuid"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry count once: at most 128 visible characters"),
@@ -181,7 +182,8 @@ fn short_heartbeat() {}
     security(("host_token_query" = []), ("host_token" = [])),
     params(
         ("host_id" = String, Path, description = "Public id of the host", example = "web-01"),
-        ("signal" = String, Path, description = "`start`, `fail`, `log` or an exit code from 0 to 255", example = "start"),
+        ("signal" = String, Path, description = "`start`, `fail`, `log`, `snooze`, `extend` or an exit code from 0 to 255", example = "start"),
+        ("for" = Option<String>, Query, description = "How long `snooze` and `extend` ask for, at most 24 h", example = "20m"),
         ("id" = Option<String>, Query, description = "A UUID that makes a retry count once", format = "uuid"),
         ("rid" = Option<String>, Query, description = "A UUID that pairs a start with its finish", format = "uuid"),
     ),

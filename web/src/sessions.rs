@@ -12,7 +12,7 @@ use std::sync::Arc;
 use store::keys::Scope;
 use store::seal::{hash_token, hex, new_token, same_hash};
 use store::sessions::{self, LIFE_MOST_MS, NewSession, Session};
-use store::users::{Role, User};
+use store::users::{self, Role, User};
 
 /// The cookie over plain http; over https its name begins so that a browser takes it from this very address only.
 const COOKIE: &str = "pulsewarden";
@@ -59,24 +59,34 @@ pub(crate) async fn current(state: &WebState, req: &HttpRequest) -> Result<Optio
     Ok(Some(SignedIn { user, session, csrf }))
 }
 
-/// Begins a session of `user`; the cookie to set. The one the browser had before is ended: nobody can plant one.
+/// Begins a session of `user`, whose password was found right against `password_hash`; the cookie to set. None when that is no
+/// longer his password: who changed it meanwhile wanted nobody in with the old one. The session the browser had before is ended:
+/// nobody can plant one.
 ///
 /// # Errors
 /// The store's.
-pub(crate) async fn begin(state: &WebState, req: &HttpRequest, user: i64) -> Result<String, ApiError> {
+pub(crate) async fn begin(
+    state: &WebState,
+    req: &HttpRequest,
+    user: i64,
+    password_hash: String,
+) -> Result<Option<String>, ApiError> {
     let token = new_token();
     let (hash, now) = (hash_token(&token), state.hub.now().wall);
     let before = cookie(req, name(req, state)).filter(|token| token.len() <= TOKEN_MAX_BYTES).map(hash_token);
     let agent = agent(req);
     let ip = source::ip(req, &state.trusted_proxies).map(|ip| ip.to_string());
     let began = state.hub.db().write("sign in", move |tx| {
+        if !users::has_password_hash(tx, user, &password_hash)? {
+            return Ok(false);
+        }
         if let Some(before) = before {
             sessions::end(tx, &before)?;
         }
-        sessions::begin(tx, &NewSession { token_hash: hash, user, agent: &agent, source_ip: ip.as_deref() }, now)
+        sessions::begin(tx, &NewSession { token_hash: hash, user, agent: &agent, source_ip: ip.as_deref() }, now)?;
+        Ok(true)
     });
-    began.await?;
-    Ok(set_cookie(req, state, &token, LIFE_MOST_MS / 1_000))
+    Ok(began.await?.then(|| set_cookie(req, state, &token, LIFE_MOST_MS / 1_000)))
 }
 
 /// The cookie that takes the cookie away.

@@ -13,13 +13,10 @@ use actors::db::DbError;
 use domain::time::Wall;
 use serde::Serialize;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use store::seal::{hash_token, new_token, same_hash};
 use store::users::{self, Role};
-use store::{Connection, StoreError, Transaction, settings};
+use store::{Connection, StoreError, Transaction};
 
-/// `config` key that says that the first admin was made.
-const DONE: &str = "setup_done";
 #[derive(Serialize)]
 struct Page {
     /// The token of the link is proof enough.
@@ -30,15 +27,15 @@ struct Page {
     errors: Vec<FormError>,
 }
 
-/// The one-time link; its token lives in memory only, so each start without an admin has a new one.
+/// The one-time link; its token lives in memory only, so each start without an admin has a new one. It is worth something while
+/// there is no admin, and nothing else says so: whoever makes an admin otherwise, by the API or in a terminal, kills the link too.
 pub struct SetupLink {
     token_hash: [u8; 32],
-    done: AtomicBool,
 }
 
 impl fmt::Debug for SetupLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SetupLink").field("done", &self.done).finish_non_exhaustive()
+        f.debug_struct("SetupLink").finish_non_exhaustive()
     }
 }
 
@@ -49,36 +46,32 @@ impl SetupLink {
     /// The store's.
     pub fn new(conn: &Connection) -> Result<(SetupLink, Option<String>), StoreError> {
         let token = new_token();
-        let done = settings::get(conn, DONE)?.is_some();
-        let link = SetupLink { token_hash: hash_token(&token), done: AtomicBool::new(done) };
-        Ok((link, (!done).then(|| format!("/setup?token={token}"))))
+        let link = SetupLink { token_hash: hash_token(&token) };
+        let wanted = !users::has_admin(conn)?;
+        Ok((link, wanted.then(|| format!("/setup?token={token}"))))
     }
 
     fn fits(&self, token: &str) -> bool {
         same_hash(&hash_token(token), &self.token_hash)
-    }
-
-    fn is_done(&self) -> bool {
-        self.done.load(Ordering::Acquire)
     }
 }
 
 /// Shows the form.
 ///
 /// # Errors
-/// None; a link that is worth nothing is a page.
+/// The store's; a link that is worth nothing is a page.
 #[utoipa::path(get, path = "/setup", tag = "pages", operation_id = "show_setup", security(()),
     params(("token" = Option<String>, Query, description = "The token told on the terminal")),
     responses((status = 200, content_type = "text/html", body = String, description = "The form for name and password"),
         (status = 404, content_type = "text/html", body = String, description = "The token is not right"),
         (status = 410, content_type = "text/html", body = String, description = "There is an admin already")))]
-pub(crate) async fn show(state: web::Data<WebState>, req: HttpRequest) -> HttpResponse {
+pub(crate) async fn show(state: web::Data<WebState>, req: HttpRequest) -> Result<HttpResponse, ApiError> {
     let token = query::pairs(req.query_string()).find(|(name, _)| name == "token").map(|(_, value)| value.into_owned());
     let token = token.unwrap_or_default();
-    if let Some(worthless) = worthless(&state, &req, &token) {
-        return worthless;
+    if let Some(worthless) = worthless(&state, &req, &token).await? {
+        return Ok(worthless);
     }
-    page(&state, &req, StatusCode::OK, token, String::new(), Vec::new())
+    Ok(page(&state, &req, StatusCode::OK, token, String::new(), Vec::new()))
 }
 
 /// Makes the first admin and signs him in.
@@ -94,7 +87,7 @@ pub(crate) async fn show(state: web::Data<WebState>, req: HttpRequest) -> HttpRe
         (status = 422, content_type = "text/html", body = String, description = "What is wrong with name or password")))]
 pub(crate) async fn make(state: web::Data<WebState>, req: HttpRequest, form: Form) -> Result<HttpResponse, ApiError> {
     let field = |name| form.get(name).unwrap_or_default();
-    if let Some(worthless) = worthless(&state, &req, field("token")) {
+    if let Some(worthless) = worthless(&state, &req, field("token")).await? {
         return Ok(worthless);
     }
     let chosen = (
@@ -111,29 +104,26 @@ pub(crate) async fn make(state: web::Data<WebState>, req: HttpRequest, form: For
         }
     };
     let (hash, now, wanted) = (passwords::hash(password).await?, state.hub.now().wall, name.clone());
-    match state.hub.db().write("set up", move |tx| first_admin(tx, &wanted, &hash, now)).await {
+    let chosen = hash.clone();
+    match state.hub.db().write("set up", move |tx| first_admin(tx, &wanted, &chosen, now)).await {
         Ok(Some(id)) => {
-            state.setup.done.store(true, Ordering::Release);
             log::info!("{name} is the first admin; the set-up link is worth nothing now");
-            let cookie = sessions::begin(&state, &req, id).await?;
+            let Some(cookie) = sessions::begin(&state, &req, id, hash).await? else {
+                return Ok(HttpResponse::SeeOther().insert_header((LOCATION, "/login")).finish());
+            };
             Ok(HttpResponse::SeeOther().insert_header((LOCATION, "/dashboard")).append_header((SET_COOKIE, cookie)).finish())
         }
-        Ok(None) => {
-            state.setup.done.store(true, Ordering::Release);
-            Ok(gone(&state, &req))
-        }
+        Ok(None) => Ok(gone(&state, &req)),
         Err(e) => Err(unsure(e)),
     }
 }
 
 /// The first admin, unless there is one: in one transaction, so that of many tries at once exactly one makes him.
 fn first_admin(tx: &Transaction<'_>, name: &str, password_hash: &str, at: Wall) -> Result<Option<i64>, StoreError> {
-    if settings::get(tx, DONE)?.is_some() {
+    if users::has_admin(tx)? {
         return Ok(None);
     }
-    let id = users::create(tx, name, password_hash, Role::Admin, at)?;
-    settings::set(tx, DONE, Some("1"), "set-up link", at)?;
-    Ok(Some(id))
+    users::create(tx, name, password_hash, Role::Admin, at).map(Some)
 }
 
 fn unsure(e: DbError) -> ApiError {
@@ -145,12 +135,12 @@ fn unsure(e: DbError) -> ApiError {
     e.into()
 }
 
-fn worthless(state: &WebState, req: &HttpRequest, token: &str) -> Option<HttpResponse> {
+async fn worthless(state: &WebState, req: &HttpRequest, token: &str) -> Result<Option<HttpResponse>, ApiError> {
     if !state.setup.fits(token) {
         let text = "Copy the whole link from the terminal or the log of the hub. Each start of the hub tells a new one.";
-        return Some(told(state, req, StatusCode::NOT_FOUND, "This link is not valid", text));
+        return Ok(Some(told(state, req, StatusCode::NOT_FOUND, "This link is not valid", text)));
     }
-    state.setup.is_done().then(|| gone(state, req))
+    Ok(state.hub.db().read(users::has_admin).await?.then(|| gone(state, req)))
 }
 
 fn gone(state: &WebState, req: &HttpRequest) -> HttpResponse {

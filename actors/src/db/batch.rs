@@ -63,7 +63,7 @@ pub(super) struct Turn {
 
 enum Undo {
     Beat(Arc<Pulse>, Option<i64>),
-    Run(Arc<Pulse>, Option<Steady>),
+    Run(Arc<Pulse>, Option<Steady>, u32),
     Status(Arc<Pulse>, Status),
 }
 
@@ -74,7 +74,7 @@ impl Turn {
     }
 
     pub(super) fn remember_run(&mut self, entry: &Arc<HostEntry>) {
-        self.undo.push(Undo::Run(entry.pulse.clone(), entry.pulse.run_started()));
+        self.undo.push(Undo::Run(entry.pulse.clone(), entry.pulse.run_started(), entry.pulse.run_extra_s()));
         self.changed.push(entry.clone());
     }
 
@@ -88,7 +88,7 @@ impl Turn {
         for step in self.undo.drain(kept..).rev() {
             match step {
                 Undo::Beat(pulse, id) => pulse.set_last_beat(id),
-                Undo::Run(pulse, started) => pulse.set_run(started),
+                Undo::Run(pulse, started, extra_s) => pulse.set_run(started, extra_s),
                 Undo::Status(pulse, status) => pulse.set_status(status),
             }
         }

@@ -28,6 +28,8 @@ pub struct Beat {
     pub key: Option<String>,
     /// Pairs a start with its finish.
     pub run_id: Option<String>,
+    /// How long a snooze or an extension is to be, in seconds.
+    pub for_s: u32,
 }
 
 /// A heartbeat that is on disk.
@@ -112,7 +114,13 @@ impl Side {
             }
             hosts::start_run(tx, beat.entry.row, beat.at, beat.run_id.as_deref())?;
             turn.remember_run(&beat.entry);
-            pulse.set_run(Some(beat.at.steady));
+            pulse.set_run(Some(beat.at.steady), 0);
+            return Ok(None);
+        }
+        if beat.signal == Signal::Extend {
+            let extra_s = hosts::extend_run(tx, beat.entry.row, beat.run_id.as_deref(), beat.for_s)?;
+            turn.remember_run(&beat.entry);
+            pulse.set_run(pulse.run_started(), extra_s);
             return Ok(None);
         }
         if !beat.signal.is_life() || pulse.run_started().is_none() {
@@ -125,7 +133,7 @@ impl Side {
             return Ok(None);
         };
         turn.remember_run(&beat.entry);
-        pulse.set_run(None);
+        pulse.set_run(None, 0);
         Ok(Some(beat.at.steady.since_ms(started).max(0)))
     }
 }

@@ -125,8 +125,12 @@ impl World {
     }
 
     async fn signal(&self, name: &str, signal: Signal) -> Result<(), DbError> {
+        self.signal_for(name, signal, 0).await
+    }
+
+    async fn signal_for(&self, name: &str, signal: Signal, for_s: u32) -> Result<(), DbError> {
         let entry = self.running.hub.roster().find(name).unwrap();
-        let beat = Beat { entry, at: self.clock.now(), signal, source_ip: None, metadata: None, key: None, run_id: None };
+        let beat = Beat { entry, at: self.clock.now(), signal, source_ip: None, metadata: None, key: None, run_id: None, for_s };
         self.running.hub.db().beat(beat).await.map(drop)
     }
 
@@ -193,6 +197,37 @@ fn a_started_job_must_finish_within_its_grace() {
         w.at(20).await.signal("job", Signal::Start).await.unwrap();
         assert_eq!(w.at(79).await.status("job").await, Status::Up);
         assert_eq!(w.at(81).await.status("job").await, Status::Down);
+    });
+}
+
+#[test]
+fn a_run_that_asks_for_more_time_gets_it_over_a_panic_and_a_new_run_does_not() {
+    world(async |w| {
+        w.host("job", "").await;
+        w.at(10).await.beat("job").await;
+        assert!(w.signal_for("job", Signal::Extend, 60).await.is_err(), "there is no run");
+        w.at(20).await.signal("job", Signal::Start).await.unwrap();
+        w.at(70).await.signal_for("job", Signal::Extend, 60).await.unwrap();
+        w.at(100).await.crash("job");
+        assert_eq!(w.at(139).await.status("job").await, Status::Up);
+        assert_eq!(w.at(141).await.status("job").await, Status::Down);
+        w.at(150).await.beat("job").await;
+        w.at(160).await.signal("job", Signal::Start).await.unwrap();
+        assert_eq!(w.at(221).await.status("job").await, Status::Down);
+    });
+}
+
+#[test]
+fn a_host_that_asks_for_silence_is_missed_after_it_and_cannot_shorten_a_persons() {
+    world(async |w| {
+        w.host("nas", "").await;
+        w.at(10).await.beat("nas").await;
+        let until = w.clock.now().wall.plus_ms(1_000_000);
+        w.running.hub.snooze_host("nas", until).await.unwrap();
+        let shorter = w.running.hub.snooze_host("nas", until.plus_ms(-500_000)).await.unwrap();
+        assert_eq!(shorter.silenced_until, Some(until));
+        assert_eq!(w.at(1_010 + 359).await.status("nas").await, Status::Up);
+        assert_eq!(w.at(1_010 + 361).await.status("nas").await, Status::Down);
     });
 }
 

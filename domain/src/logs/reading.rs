@@ -175,7 +175,8 @@ impl<'c> Reading<'c> {
             return Some(place.end);
         }
         let is_same_window = way == Way::Whole || way == Way::Since && is_same_since;
-        overlap::end(&place.tail, &stretch.hashes(), is_same_window.then_some(place.end), place.known)
+        let is_all = place.tail.len() < TAIL_LINES;
+        overlap::end(&place.tail, &stretch.hashes(), is_same_window.then_some(place.end), place.known, is_all)
     }
 
     /// Whether a further try could show more.

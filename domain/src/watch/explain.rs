@@ -125,11 +125,11 @@ impl Watch {
     }
 
     fn run_allowance(&self) -> String {
-        if self.grace_s == 0 {
-            format!("every {}", short(self.frequency_s.into()))
-        } else {
-            format!("{} grace", short(self.grace_s.into()))
-        }
+        let own = match self.grace_s {
+            0 => format!("every {}", short(self.frequency_s.into())),
+            grace_s => format!("{} grace", short(grace_s.into())),
+        };
+        if self.run_extra_s == 0 { own } else { format!("{own} + {} it asked for", short(self.run_extra_s.into())) }
     }
 
     fn at(&self, at: Steady, now: Now) -> String {

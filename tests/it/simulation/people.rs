@@ -132,7 +132,8 @@ fn say(shared: &Rc<Shared>, hub: &Hub, at: i64, host: usize, signal: Signal, tag
         trace.heard.len() - 1
     };
     let key = shared.history.hosts[host].repeats.then(|| tag.clone());
-    let beat = Beat { entry, at: now, signal, source_ip: None, metadata: Some(format!("\"{tag}\"")), key, run_id: None };
+    let beat =
+        Beat { entry, at: now, signal, source_ip: None, metadata: Some(format!("\"{tag}\"")), key, run_id: None, for_s: 0 };
     let (shared, db) = (shared.clone(), hub.db().clone());
     actix_rt::spawn(async move {
         let answer = match db.beat(beat).await {

@@ -50,6 +50,13 @@ impl Guesses {
         *full_at = (*full_at).max(now).plus_ms(REFILL_MS);
     }
 
+    /// A guess that was counted as wrong was right.
+    pub(crate) fn right(&mut self, from: impl Into<Guesser>) {
+        if let Some(full_at) = self.full_at.get_mut(&from.into()) {
+            *full_at = full_at.plus_ms(-REFILL_MS);
+        }
+    }
+
     fn make_room(&mut self, now: Steady) {
         self.full_at.retain(|_, full_at| *full_at > now);
         if self.full_at.len() >= GUESSERS_MOST {
@@ -62,8 +69,8 @@ impl Guesses {
     }
 }
 
-/// Who has one IPv6 address has 2^64 of them.
-fn group(from: Option<IpAddr>) -> IpAddr {
+/// Addresses that are one guesser: who has one of IPv6 has 2^64 of them.
+pub(crate) fn group(from: Option<IpAddr>) -> IpAddr {
     match from {
         Some(IpAddr::V6(ip)) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
         Some(ip) => ip,

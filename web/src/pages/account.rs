@@ -4,8 +4,9 @@ use crate::error::ApiError;
 use crate::render::{self, Flash, FormError, see_other};
 use crate::state::WebState;
 use crate::viewer::{OwnForm, Viewer};
-use crate::{passwords, time_text};
+use crate::{passwords, time_text, tries};
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use store::{sessions, users};
@@ -71,7 +72,8 @@ fn place(session: sessions::Session, own: &[u8; 32]) -> Place {
 /// A form of another site, or the store; what is wrong with the form is a page.
 #[utoipa::path(post, path = "/account/password", tag = "pages", operation_id = "change_own_password",
     request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "`csrf`, `current`, `password`, `password_again`"),
-    responses((status = 303, description = "Changed"), (status = 422, content_type = "text/html", body = String, description = "What is wrong")))]
+    responses((status = 303, description = "Changed"), (status = 422, content_type = "text/html", body = String, description = "What is wrong"),
+        (status = 429, content_type = "text/html", body = String, description = "Too many wrong tries")))]
 pub(crate) async fn set_password(state: web::Data<WebState>, req: HttpRequest, own: OwnForm) -> Result<HttpResponse, ApiError> {
     let Some(signed_in) = own.viewer.signed_in.clone() else { return Err(by_key()) };
     let field = |name| own.form.get(name).unwrap_or_default();
@@ -79,17 +81,41 @@ pub(crate) async fn set_password(state: web::Data<WebState>, req: HttpRequest, o
         Ok(password) => password,
         Err(wrong) => return shown(&state, &req, &own.viewer, StatusCode::UNPROCESSABLE_ENTITY, FormError::of(&wrong)).await,
     };
+    let counted = match tries::to_confirm(&state, &req, &signed_in.user.name) {
+        Ok(counted) => counted,
+        Err(wait_s) => {
+            let wait = vec![FormError::new("current", format!("was wrong too often: try again in {wait_s} s"))];
+            let mut response = shown(&state, &req, &own.viewer, StatusCode::TOO_MANY_REQUESTS, wait).await?;
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait_s));
+            return Ok(response);
+        }
+    };
     let name = signed_in.user.name.clone();
     let hash = state.hub.db().read(move |conn| users::find(conn, &name)).await?.map(|(_, hash)| hash);
-    if !passwords::fits(field("current").to_owned(), hash).await? {
-        let wrong = vec![FormError::new("current", "is not your password")];
-        return shown(&state, &req, &own.viewer, StatusCode::UNPROCESSABLE_ENTITY, wrong).await;
+    let Some(verified) = hash else { return Err(ApiError::not_found("user")) };
+    if !passwords::fits(field("current").to_owned(), Some(verified.clone())).await? {
+        return not_yours(&state, &req, &own.viewer).await;
     }
+    tries::give_back(&state, counted);
     let (hash, now) = (passwords::hash(password).await?, state.hub.now().wall);
     let (user, kept) = (signed_in.user.id, signed_in.session.token_hash);
-    state.hub.db().write("own password", move |tx| users::set_password(tx, user, &hash, Some(&kept), now)).await?;
+    let changed = state.hub.db().write("own password", move |tx| {
+        let still = users::has_password_hash(tx, user, &verified)?;
+        if still {
+            users::set_password(tx, user, &hash, Some(&kept), now)?;
+        }
+        Ok(still)
+    });
+    if !changed.await? {
+        return not_yours(&state, &req, &own.viewer).await; // somebody changed it while this was looked at
+    }
     log::info!("users: {} has another password", own.viewer.who);
     Ok(see_other(&state, "/account", Flash::good("Your password is changed. You are signed out everywhere else.")))
+}
+
+async fn not_yours(state: &WebState, req: &HttpRequest, viewer: &Viewer) -> Result<HttpResponse, ApiError> {
+    let wrong = vec![FormError::new("current", "is not your password")];
+    shown(state, req, viewer, StatusCode::UNPROCESSABLE_ENTITY, wrong).await
 }
 
 /// Signs out everywhere else.

@@ -145,6 +145,8 @@ pub(super) fn heard(beat: &Beat) -> Heard {
         Signal::Success => ("heard".to_owned(), false),
         Signal::Start => ("run started".to_owned(), false),
         Signal::Log => ("log".to_owned(), false),
+        Signal::Snooze => ("asked for silence".to_owned(), false),
+        Signal::Extend => ("asked for more time".to_owned(), false),
         Signal::Fail => ("failure".to_owned(), true),
         Signal::Exit(code) => (format!("exit code {code}"), code != 0),
     };

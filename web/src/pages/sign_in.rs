@@ -1,19 +1,16 @@
 //! The door: sign in with name and password, sign out again. Guessing is limited by address and by name, and nobody learns which
 //! names exist.
 
-use crate::auth::guesses::Guesser;
 use crate::body::Form;
 use crate::error::ApiError;
 use crate::render::{self, Flash, see_other};
 use crate::state::WebState;
 use crate::viewer::OwnForm;
-use crate::{passwords, query, sessions, source};
+use crate::{passwords, query, sessions, source, tries};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use std::sync::PoisonError;
-use store::seal::hash_token;
 use store::{sessions as kept, users};
 
 /// Where one is without a wish.
@@ -65,22 +62,27 @@ pub(crate) async fn enter(state: web::Data<WebState>, req: HttpRequest, form: Fo
     let again = |status, error: String| {
         page(&state, &req, status, &Page { form_token: "", next: next.clone(), name: name.clone(), error: Some(error) })
     };
-    let guessers = [source::ip(&req, &state.trusted_proxies).into(), Guesser::Account(hash_token(&name.to_lowercase()))];
-    if let Some(wait_s) = blocked(&state, &guessers) {
-        let mut response = again(StatusCode::TOO_MANY_REQUESTS, format!("Too many wrong tries: try again in {wait_s} s."));
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait_s));
-        return Ok(response);
-    }
     let wanted = name.clone();
     let found = state.hub.db().read(move |conn| users::find(conn, &wanted)).await?;
-    let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), Some(hash)));
+    let counted = match tries::to_sign_in(&state, &req, &name, found.as_ref().map(|(user, _)| user.id)).await? {
+        Ok(counted) => counted,
+        Err(wait_s) => {
+            let mut response = again(StatusCode::TOO_MANY_REQUESTS, format!("Too many wrong tries: try again in {wait_s} s."));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait_s));
+            return Ok(response);
+        }
+    };
+    let hash = found.as_ref().map(|(_, hash)| hash.clone());
     let fits = passwords::fits(form.get("password").unwrap_or_default().to_owned(), hash).await?;
-    let Some(user) = user.filter(|_| fits) else {
-        wrong(&state, &guessers);
+    let entered = match found.filter(|_| fits) {
+        Some((user, hash)) => sessions::begin(&state, &req, user.id, hash).await?.map(|cookie| (user, cookie)),
+        None => None,
+    };
+    let Some((user, cookie)) = entered else {
         log::warn!("sign-in: a wrong name or password from {:?}", source::ip(&req, &state.trusted_proxies));
         return Ok(again(StatusCode::UNPROCESSABLE_ENTITY, "Name or password is wrong.".into()));
     };
-    let cookie = sessions::begin(&state, &req, user.id).await?;
+    tries::give_back(&state, counted);
     log::info!("sign-in: {}", user.name);
     Ok(HttpResponse::SeeOther().insert_header((LOCATION, next)).append_header((SET_COOKIE, cookie)).finish())
 }
@@ -106,18 +108,6 @@ pub(crate) async fn leave(state: web::Data<WebState>, req: HttpRequest, own: Own
 
 fn page(state: &WebState, req: &HttpRequest, status: StatusCode, page: &Page) -> HttpResponse {
     render::page(state, req, status, "login", "Sign in", "login", None, page)
-}
-
-fn blocked(state: &WebState, guessers: &[Guesser]) -> Option<u32> {
-    let now = state.hub.now().steady;
-    let guesses = state.sign_ins.lock().unwrap_or_else(PoisonError::into_inner);
-    guessers.iter().filter_map(|guesser| guesses.blocked(*guesser, now)).max()
-}
-
-fn wrong(state: &WebState, guessers: &[Guesser]) {
-    let now = state.hub.now().steady;
-    let mut guesses = state.sign_ins.lock().unwrap_or_else(PoisonError::into_inner);
-    guessers.iter().for_each(|guesser| guesses.wrong(*guesser, now));
 }
 
 /// A path of this hub, or home: a link to the door must lead nobody elsewhere.

@@ -43,6 +43,32 @@ async fn a_beat_by_any_method_path_and_proof_is_answered_and_stored() {
 }
 
 #[actix_web::test]
+async fn a_host_silences_itself_and_a_run_asks_for_more_time() {
+    let bed = Bed::new().await;
+    let token = bed.host("web-01").await;
+    let say = |what: &str| from(Method::GET, &format!("/heartbeat/web-01/{what}token={token}"));
+    for (what, told) in [
+        ("snooze?", "say for how long"),
+        ("snooze?for=25h&", "must be between 1s and 1d"),
+        ("snooze?for=soon&", "is no duration"),
+        ("extend?for=5m&", "no such run is open"),
+    ] {
+        let answer = bed.send(say(what)).await;
+        assert!(answer.status == StatusCode::UNPROCESSABLE_ENTITY && answer.text.contains(told), "{what}: {}", answer.text);
+    }
+    assert_eq!(stored(&bed, "web-01").await.len(), 0, "what was refused is not stored");
+    assert_eq!(bed.send(say("snooze?for=20m&")).await.status, StatusCode::OK);
+    let host = bed.get("/api/v1/hosts/web-01").await.json();
+    assert!(host["silenced_until"].is_string() && host["last_seen"].is_null(), "{host}");
+    assert_eq!(bed.send(say("start?")).await.status, StatusCode::OK);
+    assert_eq!(bed.send(say("extend?for=5m&")).await.status, StatusCode::OK);
+    let kept = stored(&bed, "web-01").await;
+    let told: Vec<_> =
+        kept.iter().map(|beat| (beat["signal"].as_str().unwrap(), beat["metadata"]["for_seconds"].as_u64())).collect();
+    assert_eq!(told, [("extend", Some(300)), ("start", None), ("snooze", Some(1_200))]);
+}
+
+#[actix_web::test]
 async fn unknown_hosts_impossible_ids_and_missing_or_wrong_tokens_look_the_same() {
     let bed = Bed::new().await;
     let token = bed.host("web-01").await;

@@ -66,6 +66,34 @@ async fn of_a_hundred_tries_at_once_exactly_one_is_the_admin() {
 }
 
 #[actix_web::test]
+async fn an_admin_made_elsewhere_kills_the_link_at_once_and_a_viewer_does_not() {
+    let bed = Bed::new().await;
+    let add = |name: &str, role: &str| {
+        from(Method::POST, "/api/v1/users")
+            .insert_header(("X-API-Key", bed.writer.clone()))
+            .insert_header(("Content-Type", "application/json"))
+            .set_payload(format!(r#"{{"name":"{name}","role":"{role}","password":"{PASSWORD}"}}"#))
+    };
+    assert_eq!(bed.send(add("eve", "viewer")).await.status, StatusCode::CREATED);
+    assert_eq!(bed.send(from(Method::GET, &bed.setup_path)).await.status, StatusCode::OK);
+    assert_eq!(bed.send(add("ada", "admin")).await.status, StatusCode::CREATED);
+    assert_eq!(bed.send(from(Method::GET, &bed.setup_path)).await.status, StatusCode::GONE);
+    assert_eq!(bed.send(fill(&bed, "mallory", PASSWORD, PASSWORD)).await.status, StatusCode::GONE);
+    let again = bed.state.hub.db().read(crate::SetupLink::new).await.unwrap();
+    assert_eq!(again.1, None, "the next start tells no link");
+}
+
+#[actix_web::test]
+async fn a_hub_that_was_set_up_before_there_were_users_tells_a_link() {
+    let bed = Bed::new().await;
+    let at = bed.state.hub.now().wall;
+    bed.state.hub.db().write("old", move |tx| store::settings::set(tx, "setup_done", Some("1"), "old", at)).await.unwrap();
+    let (_, path) = bed.state.hub.db().read(crate::SetupLink::new).await.unwrap();
+    assert!(path.is_some_and(|path| path.starts_with("/setup?token=")));
+    assert_eq!(bed.send(fill(&bed, "ada", PASSWORD, PASSWORD)).await.status, StatusCode::SEE_OTHER);
+}
+
+#[actix_web::test]
 async fn without_the_right_token_there_is_nothing() {
     let bed = Bed::new().await;
     for path in ["/setup", "/setup?token=", "/setup?token=wrong"] {

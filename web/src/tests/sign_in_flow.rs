@@ -168,6 +168,61 @@ async fn guessing_is_slowed_down_by_address_and_by_name_and_teaches_nothing() {
 }
 
 #[actix_web::test]
+async fn many_tries_at_once_get_no_further_than_many_in_a_row() {
+    let bed = Bed::new().await;
+    user(&bed, "ada", Role::Admin).await;
+    let tries = (0..40).map(|n| bed.send(knock("ada", &format!("wrong password {n}"))));
+    let answers = futures_util::future::join_all(tries).await;
+    let looked_at = answers.iter().filter(|answer| answer.status != StatusCode::TOO_MANY_REQUESTS).count();
+    assert_eq!(looked_at, 10);
+}
+
+#[actix_web::test]
+async fn strangers_who_guess_do_not_keep_out_who_is_signed_in_there_already() {
+    let bed = Bed::new().await;
+    user(&bed, "ada", Role::Admin).await;
+    let home = || knock("ada", PASSWORD).peer_addr("192.0.2.7:1".parse().unwrap());
+    assert_eq!(bed.send(home()).await.status, StatusCode::SEE_OTHER);
+    for n in 0..10 {
+        let peer = format!("203.0.113.{n}:1").parse().unwrap();
+        assert_eq!(bed.send(knock("ada", "guess").peer_addr(peer)).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    let elsewhere = knock("ada", PASSWORD).peer_addr("203.0.113.99:1".parse().unwrap());
+    assert_eq!(bed.send(elsewhere).await.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(bed.send(home()).await.status, StatusCode::SEE_OTHER);
+}
+
+#[actix_web::test]
+async fn the_current_password_is_not_to_be_guessed_either() {
+    let bed = Bed::new().await;
+    user(&bed, "ada", Role::Admin).await;
+    let cookie = cookie_of(&bed.send(knock("ada", PASSWORD)).await);
+    let csrf = csrf_in(&look(&bed, "/account", &cookie).await);
+    let change = |current: &str| {
+        let fields =
+            [("csrf", csrf.as_str()), ("current", current), ("password", "another one 1"), ("password_again", "another one 1")];
+        form("/account/password", &fields).insert_header(("Cookie", cookie.clone()))
+    };
+    for _ in 0..10 {
+        assert_eq!(bed.send(change("guess")).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    let slowed = bed.send(change(PASSWORD)).await;
+    assert!(slowed.status == StatusCode::TOO_MANY_REQUESTS && !slowed.header("retry-after").is_empty());
+}
+
+#[actix_web::test]
+async fn a_password_that_was_right_a_moment_ago_begins_no_session() {
+    let bed = Bed::new().await;
+    let id = user(&bed, "ada", Role::Admin).await;
+    let (_, verified) = bed.state.hub.db().read(|conn| users::find(conn, "ada")).await.unwrap().unwrap();
+    let (other, now) = (passwords::hash("another sentence".into()).await.unwrap(), bed.state.hub.now().wall);
+    bed.state.hub.db().write("change", move |tx| users::set_password(tx, id, &other, None, now)).await.unwrap();
+    let req = from(Method::POST, "/login").to_http_request();
+    assert_eq!(crate::sessions::begin(&bed.state, &req, id, verified).await.unwrap(), None);
+    assert_eq!(bed.state.hub.db().read(move |conn| store::sessions::of_user(conn, id)).await.unwrap(), []);
+}
+
+#[actix_web::test]
 async fn the_last_admin_stays_one() {
     let bed = Bed::new().await;
     let id = user(&bed, "ada", Role::Admin).await;

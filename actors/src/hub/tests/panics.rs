@@ -167,7 +167,7 @@ async fn play(w: &World, oracle: &mut Oracle, event: Event) {
 async fn beat(w: &World, oracle: &mut Oracle, host: u64) {
     let entry = w.running.hub.roster().find(&name(host)).unwrap();
     let at = w.clock.now();
-    let beat = Beat { entry, at, signal: Signal::Success, source_ip: None, metadata: None, key: None, run_id: None };
+    let beat = Beat { entry, at, signal: Signal::Success, source_ip: None, metadata: None, key: None, run_id: None, for_s: 0 };
     let known = &mut oracle.hosts[host as usize];
     known.heard(at.steady.0);
     match w.running.hub.db().beat(beat).await {
