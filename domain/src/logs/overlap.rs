@@ -7,6 +7,21 @@ pub(super) const TAIL_LINES: usize = 64;
 /// A part of the tail at the very beginning of a stretch counts only from so many lines on: one line may be there by accident.
 const PART_LINES: usize = 3;
 
+/// Whether lines that were found could stand there by accident: so few that differ may well be written again.
+pub(super) fn is_doubtful(tail: &[Hash], end: usize) -> bool {
+    let found = &tail[tail.len().saturating_sub(end)..];
+    let mut seen = Vec::with_capacity(PART_LINES);
+    for hash in found {
+        if !seen.contains(hash) {
+            seen.push(*hash);
+        }
+        if seen.len() >= PART_LINES {
+            return false;
+        }
+    }
+    true
+}
+
 /// After how many of `lines` those that were read before end; `None` when they are not there.
 ///
 /// `exact` is where they end if the stretch begins where the last one did, which settles what repeats itself: lines vanish from the front of
@@ -58,6 +73,12 @@ mod tests {
         assert_eq!(end(&hashes("abcdef"), &hashes("def"), None, 5, false), Some(3), "fewer than expected, and no accident");
         assert_eq!(found("abcdef", "fgh", None), None, "one line may be there by accident");
         assert_eq!(end(&hashes("abcdef"), &hashes("fgh"), None, 1, false), Some(1), "unless no more is expected");
+    }
+
+    #[test]
+    fn few_lines_that_differ_prove_little() {
+        assert!(is_doubtful(&hashes("aaaaaaab"), 8) && is_doubtful(&hashes("xyzab"), 2) && is_doubtful(&[], 0));
+        assert!(!is_doubtful(&hashes("abcaaa"), 9) && !is_doubtful(&hashes("xyz"), 3));
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub struct Reading<'c> {
     now: Wall,
     lines_most: u32,
     tries: u32,
+    /// At which try what was read before was seen first: so far back the host's own times lie.
+    seen_at: Option<u32>,
 }
 
 /// What to do with what was heard.
@@ -70,7 +72,7 @@ impl<'c> Reading<'c> {
     pub fn new(command: &'c LogCommand, from: Option<Bookmark>, now: Wall, lines_most: u32) -> Reading<'c> {
         let is_file = command.way() == Way::Offset;
         let fits = |from: &Bookmark| from.command == command.hash() && matches!(from.place, Place::Offset(_)) == is_file;
-        Reading { command, from: from.filter(fits), now, lines_most: lines_most.max(1), tries: 0 }
+        Reading { command, from: from.filter(fits), now, lines_most: lines_most.max(1), tries: 0, seen_at: None }
     }
 
     /// The command to run now.
@@ -90,14 +92,9 @@ impl<'c> Reading<'c> {
                 let lines = place.ask_lines.saturating_mul(wider).min(self.lines_most);
                 // A hub whose own clock was set back asks from an earlier time, too.
                 let since = place.since.min(self.now.plus_ms(-i64::from(place.slack_s) * 1_000));
-                Ask { lines, since: since.plus_ms(-i64::from(self.extra_s()) * 1_000), offset: 1 }
+                Ask { lines, since: since.plus_ms(-i64::from(extra_s(self.tries)) * 1_000), offset: 1 }
             }
         }
-    }
-
-    /// How much further back this try looks than the first.
-    fn extra_s(&self) -> u32 {
-        if self.tries == 0 { 0 } else { SLACK_S.saturating_mul(WIDER.saturating_pow(self.tries)) }
     }
 
     /// Takes what the command printed; `was_cut` when it was not read to its end.
@@ -160,8 +157,17 @@ impl<'c> Reading<'c> {
     fn after_tail(&mut self, output: &[u8], was_cut: bool, place: &ByTail) -> Step {
         let stretch = Stretch::of(output);
         let found = self.end(output, &stretch, place);
-        let is_expected = place.gap || place.tail.is_empty();
-        if found.is_none() && !is_expected && !was_cut && self.widen() {
+        self.seen_at = self.seen_at.or(found.map(|_| self.tries));
+        let is_open = match found {
+            None => !place.gap && !place.tail.is_empty(),
+            // Before what only looks like it there may be new lines that a wrong clock hides.
+            Some(end) => {
+                self.command.way() == Way::Since
+                    && self.exact(output, &stretch, place).is_none()
+                    && overlap::is_doubtful(&place.tail, end)
+            }
+        };
+        if is_open && !was_cut && self.widen() {
             return Step::Again;
         }
         Step::Done(self.tail(output, was_cut, &stretch, place, found))
@@ -169,23 +175,33 @@ impl<'c> Reading<'c> {
 
     /// Where in this stretch the lines end that were told before.
     fn end(&self, output: &[u8], stretch: &Stretch<'_>, place: &ByTail) -> Option<usize> {
-        let (way, is_same_since) = (self.command.way(), self.ask().since == place.asked);
-        let is_same = place.stretch == Hash::of(output) && place.end <= stretch.lines.len();
-        if is_same && !place.tail.is_empty() && (is_same_since || way != Way::Since) {
-            return Some(place.end);
+        let exact = self.exact(output, stretch, place);
+        if exact.is_some() {
+            return exact;
         }
-        let is_same_window = way == Way::Whole || way == Way::Since && is_same_since;
+        let way = self.command.way();
+        let is_same_window = way == Way::Whole || way == Way::Since && self.ask().since == place.asked;
         let is_all = place.tail.len() < TAIL_LINES;
         overlap::end(&place.tail, &stretch.hashes(), is_same_window.then_some(place.end), place.known, is_all)
     }
 
-    /// Whether a further try could show more.
+    /// The same, where the stretch is the very same as last time.
+    fn exact(&self, output: &[u8], stretch: &Stretch<'_>, place: &ByTail) -> Option<usize> {
+        let is_same = place.stretch == Hash::of(output) && place.end <= stretch.lines.len();
+        let is_same_window = self.command.way() != Way::Since || self.ask().since == place.asked;
+        (is_same && is_same_window && !place.tail.is_empty()).then_some(place.end)
+    }
+
+    /// Makes a further try, if it could show more.
     fn widen(&mut self) -> bool {
-        let before = self.ask();
+        let before = self.command();
+        if self.command.way() == Way::Whole || self.tries + 1 >= TRIES_MOST {
+            return false;
+        }
         self.tries += 1;
-        self.tries < TRIES_MOST
-            && self.command.way() != Way::Whole
-            && self.command.render(&self.ask()) != self.command.render(&before)
+        let can_show_more = self.command() != before;
+        self.tries -= u32::from(!can_show_more);
+        can_show_more
     }
 
     /// The lines of a stretch after those that were told before, if any of these were found.
@@ -218,7 +234,7 @@ impl<'c> Reading<'c> {
 
     /// How far the host's clock may lie behind, as far as is known now.
     fn slack_s(&self, old: &ByTail, is_gone: bool) -> u32 {
-        let learned = if is_gone { 0 } else { self.extra_s() };
+        let learned = if is_gone { 0 } else { self.seen_at.map_or(0, extra_s) };
         old.slack_s.saturating_add(learned).min(SLACK_MOST_S)
     }
 
@@ -257,6 +273,11 @@ impl<'c> Reading<'c> {
     fn done(&self, lines: Vec<Vec<u8>>, place: Place, open: Option<Hash>, was_cut: bool, note: Option<&'static str>) -> Heard {
         Heard { lines, bookmark: Bookmark { command: self.command.hash(), place, open }, was_cut, note }
     }
+}
+
+/// How much further back this try looks than the first.
+fn extra_s(tries: u32) -> u32 {
+    if tries == 0 { 0 } else { SLACK_S.saturating_mul(WIDER.saturating_pow(tries)) }
 }
 
 /// The last lines that were told, now that `new` were, too; what was told before stands before them if it was `found`.

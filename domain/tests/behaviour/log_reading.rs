@@ -150,6 +150,28 @@ fn a_rotated_log_is_read_from_its_beginning_and_the_note_says_so() {
 }
 
 #[test]
+fn a_line_that_is_written_again_does_not_hide_what_stands_before_it() {
+    let mut machine = Machine::new(SINCE);
+    machine.line("again");
+    machine.read();
+    machine.log.clear();
+    machine.write(1);
+    machine.line("again");
+    assert_eq!(machine.news(), ["line 1", "again"], "the log was cleared");
+
+    let mut machine = Machine::new(SINCE);
+    (machine.behind_s, machine.written) = (20_000, 1);
+    machine.read();
+    machine.line("again");
+    machine.read();
+    machine.wait(75);
+    machine.write(1);
+    machine.wait(150);
+    machine.line("again");
+    assert_eq!(machine.news(), ["line 2", "again"], "its clock lies behind");
+}
+
+#[test]
 fn a_file_with_other_bytes_at_the_same_place_is_another_file() {
     let mut machine = Machine::new(FILE);
     machine.write(100);
@@ -322,10 +344,16 @@ fn event(with_same: bool) -> impl Strategy<Value = Event> {
     ]
 }
 
-/// Lets it all happen; gives what was there to be read at some time.
-fn play(machine: &mut Machine, events: &[Event]) -> HashSet<String> {
+/// Lets it all happen; gives what was there to be read at some time. What was written before the first read is not too old for it.
+fn play(machine: &mut Machine, written: usize, events: &[Event]) -> HashSet<String> {
     let mut readable = HashSet::new();
-    for event in events.iter().chain([&Event::Wait(1), &Event::Read, &Event::Wait(1), &Event::Read, &Event::Read]) {
+    for event in [&Event::Write(written), &Event::Read].into_iter().chain(events).chain([
+        &Event::Wait(1),
+        &Event::Read,
+        &Event::Wait(1),
+        &Event::Read,
+        &Event::Read,
+    ]) {
         match event {
             Event::Write(count) => machine.write(*count),
             Event::Same(count) => (0..*count).for_each(|_| machine.line("again")),
@@ -348,12 +376,13 @@ proptest! {
     fn no_line_that_could_be_read_is_lost(
         way in 0..ALL.len(),
         behind_s in 0_i64..72_000,
+        written in 0_usize..3,
         lines_most in prop_oneof![Just(100_000_u32), 2_000_u32..3_000],
         events in prop::collection::vec(event(true), 1..40),
     ) {
         let mut machine = Machine::new(ALL[way]);
         (machine.behind_s, machine.lines_most) = (behind_s, lines_most);
-        let readable = play(&mut machine, &events);
+        let readable = play(&mut machine, written, &events);
         let told: HashSet<String> = machine.told.iter().cloned().collect();
         let lost: Vec<&String> = readable.difference(&told).take(3).collect();
         prop_assert!(lost.is_empty(), "{}: lost {lost:?}, {:?}", ALL[way], machine.notes);
@@ -363,12 +392,13 @@ proptest! {
     fn without_repetition_and_rotation_each_line_is_told_exactly_once_and_in_order(
         way in 0..ALL.len(),
         behind_s in 0_i64..72_000,
+        written in 0_usize..3,
         events in prop::collection::vec(event(false), 1..40),
     ) {
         let mut machine = Machine::new(ALL[way]);
         machine.behind_s = behind_s;
-        let events: Vec<Event> = events.into_iter().filter(|event| !matches!(event, Event::Rotate)).collect();
-        play(&mut machine, &events);
+        let events: Vec<Event> = events.into_iter().filter(|event| !matches!(event, Event::Rotate | Event::Same(_))).collect();
+        play(&mut machine, written, &events);
         prop_assert_eq!(&machine.told, &lines(0..machine.written), "{}", ALL[way]);
         prop_assert!(machine.notes.is_empty());
     }

@@ -39,6 +39,7 @@ fn stable(html: &str) -> String {
         ("alerts at ", "<"),
         ("Last seen 2", "<"),
         ("Down since ", " UTC"),
+        ("watched since ", " UTC"),
         ("last delivered ", "<"),
     ];
     cuts.into_iter().fold(format!("<main{main}</main>\n"), |text, (from, to)| cut(&text, from, to))
