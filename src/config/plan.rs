@@ -27,7 +27,7 @@ pub enum Change {
         /// Which.
         host_id: String,
         /// What the file says; the rest stays.
-        draft: HostDraft,
+        draft: Box<HostDraft>,
         /// What it will be, fields that stay included.
         spec: Box<HostSpec>,
         /// Its new token; none: it stays.
@@ -118,7 +118,7 @@ fn update(host: &HostRecord, entry: &HostsFileEntry, business: &BusinessHours) -
     }
     (!differences.is_empty()).then(|| Change::Update {
         host_id,
-        draft: entry.draft.clone(),
+        draft: Box::new(entry.draft.clone()),
         spec: Box::new(spec),
         token,
         differences,
