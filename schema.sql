@@ -32,10 +32,12 @@ CREATE TABLE hosts (
     description TEXT NOT NULL DEFAULT '',
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
-    run_extra_seconds INTEGER NOT NULL DEFAULT 0 -- how much longer the open run asked to be given
+    run_extra_seconds INTEGER NOT NULL DEFAULT 0, -- how much longer the open run asked to be given
+    log_analysis TEXT                            -- JSON of domain/src/log_settings.rs; NULL: nobody has said how
 ) STRICT;
 
 CREATE INDEX hosts_by_status ON hosts (status, id, paused);
+CREATE INDEX hosts_with_logs ON hosts (id) WHERE log_analysis IS NOT NULL;
 
 -- An append-only log. A host's history is a chain through previous_id, so the hot path touches no index at all.
 -- The newest row is never swept, so that ids only grow (alive.beat_mark relies on it).
@@ -150,16 +152,74 @@ CREATE TABLE events (
 CREATE INDEX events_by_host ON events (host_id, id);
 CREATE INDEX events_pauses ON events (host_id, at, kind) WHERE kind IN ('paused', 'resumed');
 
+-- What each look at a host's log came to. Nothing of a log is kept but the redacted lines that prove a finding.
 CREATE TABLE log_analyses (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    host_id INTEGER NOT NULL,
+    log_source TEXT NOT NULL,                    -- 'ssh logs@10.0.0.7:22', 'syslog'
+    lines_analyzed INTEGER NOT NULL,
+    llm_model TEXT,                              -- the model that answered; NULL: local rules alone
+    findings TEXT NOT NULL DEFAULT '[]',         -- JSON of domain/src/finding.rs: what this look found
+    severity TEXT NOT NULL,                      -- of the worst of them: none, info, low, medium, high, critical
+    created_at INTEGER NOT NULL,
+    details TEXT NOT NULL DEFAULT '{}'           -- JSON: counts, what became of the model's part, notes
+) STRICT;
+CREATE INDEX log_analyses_by_host ON log_analyses (host_id, id);
+
+-- Each finding once, however often it is found again.
+CREATE TABLE log_findings (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    host_id INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL,
+    severity TEXT NOT NULL CHECK (severity IN ('info', 'low', 'medium', 'high', 'critical')),
+    category TEXT NOT NULL,
+    title TEXT NOT NULL,
+    finding TEXT NOT NULL,                       -- JSON, as found last
+    first_seen_at INTEGER NOT NULL,
+    last_seen_at INTEGER NOT NULL,
+    times INTEGER NOT NULL DEFAULT 1,            -- looks that found it
+    analysis_id INTEGER NOT NULL,                -- the last of them
+    alert_id INTEGER,                            -- the incident that told of it; it is not told again
+    UNIQUE (host_id, fingerprint)
+) STRICT;
+CREATE INDEX log_findings_newest ON log_findings (host_id, last_seen_at);
+CREATE INDEX log_findings_by_severity ON log_findings (severity, id);
+
+-- Where the next look at a host's log begins and what is usual there; written with the analysis, never before it.
+CREATE TABLE log_states (
+    host_id INTEGER PRIMARY KEY,
+    cursor TEXT,                                 -- JSON, opaque: whoever fetches wrote it
+    lines_read INTEGER NOT NULL DEFAULT 0,       -- line numbers go on from here
+    miner TEXT,                                  -- JSON: the templates of the log, with counts
+    pseudonyms BLOB,                             -- sealed: which address is behind IP-PUB-3
+    analysed_at INTEGER,
+    failures INTEGER NOT NULL DEFAULT 0,         -- in a row
+    trouble TEXT,                                -- why the last try failed
+    stopped INTEGER NOT NULL DEFAULT 0 CHECK (stopped IN (0, 1)), -- nothing is tried by itself until a person acts
+    tried_at INTEGER
+) STRICT;
+
+-- What left the hub for a model: one row a request, written before it is sent.
+CREATE TABLE llm_calls (
     id INTEGER PRIMARY KEY,
     host_id INTEGER NOT NULL,
-    log_source TEXT NOT NULL,
-    lines_analyzed INTEGER NOT NULL,
-    llm_model TEXT,
-    findings TEXT NOT NULL DEFAULT '[]',
-    severity TEXT NOT NULL,
-    created_at INTEGER NOT NULL
+    analysis_id INTEGER,
+    at INTEGER NOT NULL,
+    model TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'sending' CHECK (state IN ('sending', 'answered', 'failed')),
+    bytes_sent INTEGER NOT NULL,
+    bytes_received INTEGER NOT NULL DEFAULT 0,
+    lines_sent INTEGER NOT NULL,
+    redactions TEXT NOT NULL DEFAULT '{}',       -- JSON: how many of each kind were taken out of the lines read
+    tokens_in INTEGER NOT NULL,                  -- an estimate until the server has counted
+    tokens_out INTEGER NOT NULL,
+    counted INTEGER NOT NULL DEFAULT 0 CHECK (counted IN (0, 1)),
+    cost_micros INTEGER,                         -- millionths of a US dollar, where the server or the prices say
+    http_status INTEGER,
+    request_id TEXT,                             -- the server's own
+    outcome TEXT
 ) STRICT;
+CREATE INDEX llm_calls_by_time ON llm_calls (at, host_id);
 
 -- Runtime settings; secret values are sealed (hexadecimal text).
 CREATE TABLE config (
@@ -258,3 +318,28 @@ CREATE TABLE speed_tests (
     up_kbit_s INTEGER,
     error TEXT
 ) STRICT;
+-- The key by which each host's SSH server is known, and where syslog comes from.
+CREATE TABLE host_keys (
+    host_id INTEGER PRIMARY KEY,                 -- hosts.id
+    address TEXT NOT NULL,                       -- host:port the key was seen at
+    state TEXT NOT NULL CHECK (state IN ('pending', 'accepted', 'changed')),
+    algorithm TEXT NOT NULL,                     -- ssh-ed25519 and so on
+    key BLOB NOT NULL,                           -- the public key as SSH writes it
+    fingerprint TEXT NOT NULL,                   -- SHA256:…
+    seen_at INTEGER NOT NULL,                    -- first
+    accepted_at INTEGER,
+    accepted_by TEXT,
+    offered_algorithm TEXT,                      -- what a server showed instead; NULL: no key of this kind at all
+    offered_key BLOB,
+    offered_fingerprint TEXT,
+    offered_at INTEGER,
+    alert_id INTEGER                             -- the incident that tells of the change
+) STRICT;
+
+CREATE TABLE syslog_sources (
+    address TEXT PRIMARY KEY,                    -- an IP address, as the hub sees the sender
+    host_id INTEGER NOT NULL,                    -- hosts.id
+    created_at INTEGER NOT NULL,
+    created_by TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX syslog_sources_by_host ON syslog_sources (host_id);

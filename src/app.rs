@@ -1,6 +1,8 @@
 //! The one place that knows everybody: it opens the store, starts the hub and its web server, and stops them in order.
 
 mod hosts_file;
+mod intake;
+mod logs;
 mod signals;
 
 pub use signals::Signals;
@@ -124,6 +126,8 @@ pub async fn start(config: Config) -> Result<App, StartError> {
     let keyring = Arc::new(fitting_key(&config, &data, &mut store, &clock)?);
     // Bound before anything is recovered: who calls meanwhile waits instead of being refused.
     let (listener, address) = listen(&config)?;
+    let listeners = intake::bind(&config.intake)?;
+    let intake = intake::new(&config);
     let settings = Arc::new(settings(&config, &mut store, &keyring, &clock).map_err(failed)?);
     let (setup, setup_path) = SetupLink::new(store.writer.conn()).map_err(failed)?;
     let public_url = config.public_url.clone().unwrap_or_else(|| url_of(address));
@@ -135,14 +139,16 @@ pub async fn start(config: Config) -> Result<App, StartError> {
         clock,
         limits: config.limits.db,
         business: config.business_hours.clone(),
-        settings,
+        settings: settings.clone(),
         alert,
+        logs: logs::parts(&config, &settings, intake.clone()),
         exit: Exit::process(),
         net,
     };
     let mut running = Running::start_unheard(parts).await.map_err(failed)?;
     running.watch_for_hangs().map_err(|error| StartError::Machine { what: "the thread that notices hangs", error })?;
     hosts_file::apply(&running.hub, &config).await?;
+    running.take_logs(intake, listeners).await.map_err(failed)?;
     let stopping = Arc::new(AtomicBool::new(false));
     let (server, web) = serve(listener, &running.hub, &config, setup, stopping.clone())?;
     let listening = running.is_listening().await;

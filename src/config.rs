@@ -5,6 +5,7 @@
 mod environment;
 mod error;
 mod hosts_file;
+mod intake;
 mod layers;
 mod limits;
 mod net;
@@ -18,16 +19,18 @@ mod yaml;
 pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use hosts_file::{HostsFile, HostsFileEntry, TOKEN_MIN_CHARS};
+pub use intake::IntakeSettings;
 pub use limits::Limits;
 pub use net::Net;
 pub use plan::{Change, Difference, plan};
 pub use secret::Secret;
 pub use templates::templates;
-pub use values::{Cidr, LlmStyle, LogFormat, SECRET_MIN_CHARS};
+pub use values::{Cidr, LogFormat, SECRET_MIN_CHARS};
 
 pub(crate) use yaml::Node;
 
 use actors::alert::discord::{AllowedHosts, WebhookUrl};
+use domain::prompt::ApiStyle;
 use domain::schedule::BusinessHours;
 use layers::{Layers, Raw};
 use std::net::{IpAddr, Ipv4Addr};
@@ -76,8 +79,10 @@ pub struct Config {
     pub limits: Limits,
     /// What the monitors of the uplink and the upstream are told.
     pub net: Net,
-    /// Settings of features that are not in this version.
-    pub later: Later,
+    /// `LLM_*`: the model that reads logs besides the local rules.
+    pub llm: Llm,
+    /// How log lines come in: `SSH_*`, `SYSLOG_*`.
+    pub intake: IntakeSettings,
     /// The folder of the configuration files.
     pub folder: PathBuf,
     /// Where `hosts.yaml` is, if it exists.
@@ -108,23 +113,18 @@ pub enum LogFilter {
     Directives(String),
 }
 
-/// Settings that are checked and kept for features of later versions.
+/// The endpoint of a model.
 #[derive(Clone, Debug)]
-pub struct Later {
-    /// `LLM_API_URL`.
-    pub llm_api_url: Option<Secret>,
+pub struct Llm {
+    /// `LLM_API_URL`: the whole address; none: local rules read logs alone.
+    pub url: Option<Secret>,
     /// `LLM_API_KEY`.
-    pub llm_api_key: Option<Secret>,
+    pub key: Option<Secret>,
     /// `LLM_DEFAULT_MODEL`.
-    pub llm_default_model: String,
+    pub model: String,
     /// `LLM_API_STYLE`; none: guessed from the URL.
-    pub llm_api_style: Option<LlmStyle>,
-    /// `SSH_ALLOW_PUBLIC`.
-    pub ssh_allow_public: bool,
+    pub style: Option<ApiStyle>,
 }
-
-/// Which settings belong to features that are not there yet.
-const LATER_NAMES: [&str; 5] = ["LLM_API_URL", "LLM_API_KEY", "LLM_DEFAULT_MODEL", "LLM_API_STYLE", "SSH_ALLOW_PUBLIC"];
 
 impl Config {
     /// The configuration made of `environment` and the files in `folder`, which need not exist.
@@ -153,10 +153,11 @@ impl Config {
             log_format: layers.value("LOG_FORMAT", LogFormat::Text, values::log_format),
             limits,
             net: net::read(&mut layers),
-            later: later(&mut layers),
+            llm: llm(&mut layers),
+            intake: intake::read(&mut layers),
             folder: folder.to_path_buf(),
             hosts_file: folder.join("hosts.yaml"),
-            warnings: warnings(&layers, environment),
+            warnings: warnings(environment),
             origins: layers.origins(),
             environment: environment.clone(),
         };
@@ -217,23 +218,22 @@ fn log_filter(layers: &mut Layers) -> LogFilter {
     layers.get("RUST_LOG").map_or(LogFilter::Level(level), |raw| LogFilter::Directives(raw.text.clone()))
 }
 
-fn later(layers: &mut Layers) -> Later {
-    let hidden = |text: &str, example: &str| values::url(text, example).map(Secret::new);
-    Later {
-        llm_api_url: layers.optional("LLM_API_URL", |text| hidden(text, "https://llm.example.org/v1/chat")),
-        llm_api_key: layers.optional("LLM_API_KEY", |text| Ok(Secret::new(text))),
-        llm_default_model: layers.value("LLM_DEFAULT_MODEL", DEFAULT_MODEL.to_owned(), |text| Ok(text.to_owned())),
-        llm_api_style: layers.optional("LLM_API_STYLE", values::llm_style),
-        ssh_allow_public: layers.value("SSH_ALLOW_PUBLIC", false, values::switch),
+fn hidden_url(text: &str, example: &str) -> Result<Secret, String> {
+    values::url(text, example).map(Secret::new)
+}
+
+fn llm(layers: &mut Layers) -> Llm {
+    Llm {
+        url: layers.optional("LLM_API_URL", |text| hidden_url(text, "https://llm.example.org/v1/chat")),
+        key: layers.optional("LLM_API_KEY", |text| Ok(Secret::new(text))),
+        model: layers.value("LLM_DEFAULT_MODEL", DEFAULT_MODEL.to_owned(), |text| Ok(text.to_owned())),
+        style: layers.optional("LLM_API_STYLE", |text| text.parse::<ApiStyle>().map_err(|e| e.message)),
     }
 }
 
-fn warnings(layers: &Layers, environment: &Environment) -> Vec<String> {
+fn warnings(environment: &Environment) -> Vec<String> {
     let known: Vec<&str> = layers::names().into_iter().chain(COMMAND_LINE_NAMES).collect();
-    let mut warnings = environment.slips(&known);
-    let unused = LATER_NAMES.iter().filter_map(|name| layers.get(name));
-    warnings.extend(unused.map(|raw| format!("{}: {}: is not used by this version yet", raw.place, raw.key)));
-    warnings
+    environment.slips(&known)
 }
 
 #[cfg(test)]

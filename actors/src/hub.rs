@@ -1,5 +1,6 @@
 //! The hub as the rest of the program sees it: one handle to hosts, incidents and the state of everything, started and stopped as a value.
 
+mod logs;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,8 @@ use crate::db::{Db, DbError};
 use crate::host::{Bench, Explain};
 use crate::hosts::{Admit, Changed, Dismiss, HostsActor, read_host};
 use crate::internet::InternetActor;
+use crate::llm::LlmActor;
+use crate::logs::{Analysts, Intake, LogsActor};
 use crate::roster::{HostEntry, Roster};
 use crate::settings::Settings;
 use crate::supervision::{Addr, ChildId, ChildView, Live, State};
@@ -25,8 +28,8 @@ use domain::field::FieldError;
 use domain::host::{HostDraft, HostId, HostSpec, Status};
 use domain::time::{Now, Wall};
 use domain::watch::{Explanation, Verdict};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use store::alerts::Alert;
 use store::hosts::HostRecord;
@@ -44,7 +47,7 @@ const SILENCE_MOST_MS: i64 = 30 * 86_400_000;
 
 /// A handle to the running hub; clones share it. Usable from any thread.
 #[derive(Clone)]
-pub struct Hub(Arc<Inner>);
+pub struct Hub(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) bench: Arc<Bench>,
@@ -54,11 +57,16 @@ pub(crate) struct Inner {
     pub(crate) alerts: Addr<AlertActor>,
     pub(crate) internet: Option<Addr<InternetActor>>,
     pub(crate) upstream: upstream::Shown,
+    pub(crate) llm: Addr<LlmActor>,
+    pub(crate) logs: Addr<LogsActor>,
+    pub(crate) analysts: Arc<Analysts>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) live: Live,
     pub(crate) lag_most_ms: Arc<AtomicI64>,
     /// Counts the commits that changed a host, in their order.
     pub(crate) revisions: Arc<AtomicU64>,
+    /// Where log lines come from, once it is opened.
+    pub(crate) intake: OnceLock<Arc<Intake>>,
 }
 
 /// Why the hub did not do what was asked.
@@ -70,6 +78,9 @@ pub enum HubError {
     /// Another one has this name already.
     #[error("{0}")]
     Taken(FieldError),
+    /// It cannot be done as things are; how they could be.
+    #[error("{0}")]
+    NotNow(String),
     /// The incident has ended already.
     #[error("the incident is over: there is nothing left to acknowledge or silence")]
     Over,
@@ -199,6 +210,11 @@ impl Hub {
         self.0.upstream.get()
     }
 
+    /// Where log lines come from; none in a hub that takes no logs.
+    pub fn intake(&self) -> Option<&Arc<Intake>> {
+        self.0.intake.get()
+    }
+
     /// The tree of supervised actors.
     pub fn supervision(&self) -> &Live {
         &self.0.live
@@ -260,6 +276,7 @@ impl Hub {
         let stored = self.db().write_and_tell("create host", create, admit);
         let (record, revision) = stored.await?;
         self.tell(Admit(vec![record.clone()], revision)).await;
+        self.tell_logs();
         log::info!("host {} is watched from now on", record.spec.host_id);
         Ok(NewHost { record, token })
     }
@@ -357,6 +374,10 @@ impl Hub {
         let dismiss = move |(): &()| keeper.do_send(Dismiss(gone, row));
         self.db().write_and_tell("remove host", move |tx| hosts::delete(tx, row, now), dismiss).await?;
         self.tell(Dismiss(host_id.to_owned(), row)).await;
+        self.tell_logs();
+        if let Some(intake) = self.intake() {
+            intake.spools().dismiss(row);
+        }
         log::info!("host {host_id} is no longer watched");
         Ok(())
     }
@@ -535,6 +556,7 @@ impl Hub {
     async fn changed(&self, mut record: HostRecord, revision: u64) -> HostRecord {
         self.freshen(&mut record);
         self.tell(Changed(Box::new(record.clone()), revision)).await;
+        self.tell_logs();
         record
     }
 

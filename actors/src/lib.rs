@@ -13,6 +13,8 @@ pub mod hub;
 mod incident;
 pub mod internet;
 pub mod link;
+pub mod llm;
+pub mod logs;
 pub mod outside;
 pub mod probe;
 mod refusal;

@@ -2,6 +2,7 @@
 
 use crate::duration::Seconds;
 use crate::field::FieldError;
+use crate::log_settings::{LogDraft, LogSettings};
 use crate::schedule::{BusinessHours, Schedule};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -181,6 +182,8 @@ pub struct HostSpec {
     pub tags: Vec<String>,
     /// Free text for people.
     pub description: String,
+    /// How its log is analysed; `None` when nobody has said so.
+    pub log_analysis: Option<Arc<LogSettings>>,
 }
 
 /// A host as it arrives in a request, in `hosts.yaml` or on the command line: every field optional, nothing believed.
@@ -214,6 +217,9 @@ pub struct HostDraft {
     /// Free text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// See [`HostSpec::log_analysis`]; what it does not name keeps its value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_analysis: Option<LogDraft>,
 }
 
 impl HostDraft {
@@ -318,6 +324,12 @@ impl HostDraft {
         if let Some(text) = &self.description {
             keep(&mut spec.description, description_of(text), &mut errors);
         }
+        if let Some(draft) = &self.log_analysis {
+            match draft.overlay(old.log_analysis.as_deref()) {
+                Ok(settings) => spec.log_analysis = Some(Arc::new(settings)),
+                Err(more) => errors.extend(more.into_iter().map(|e| e.under("log_analysis"))),
+            }
+        }
         if errors.is_empty() { Ok(spec) } else { Err(errors) }
     }
 }
@@ -333,6 +345,7 @@ impl HostSpec {
             severity: Severity::default(),
             tags: Vec::new(),
             description: String::new(),
+            log_analysis: None,
         }
     }
 }

@@ -49,6 +49,8 @@ pub enum Cause {
     Failed(Option<u8>),
     /// The actor watching the host kept failing: the host is not monitored.
     NotMonitored,
+    /// Something in the host's log.
+    LogFinding,
     /// Something about the hub itself.
     Hub,
 }
@@ -106,7 +108,7 @@ impl Facts {
             Cause::Failed(None) => format!("Host '{name}' reported a failure"),
             Cause::Failed(Some(code)) => format!("Host '{name}' reported a failure (exit code {code})"),
             Cause::NotMonitored => format!("Host '{name}' is not monitored: internal error"),
-            Cause::Hub => self.why.clone(),
+            Cause::LogFinding | Cause::Hub => self.why.clone(),
         }
     }
 }

@@ -7,6 +7,8 @@ pub mod finding;
 pub mod host;
 pub mod incident;
 pub mod injection;
+pub mod log_settings;
+pub mod logs;
 pub mod maintenance;
 pub mod notice;
 pub mod policy;

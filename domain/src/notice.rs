@@ -231,8 +231,8 @@ fn facts_fields(mut embed: Embed, incident: &Incident, form: Form) -> Embed {
         embed = embed.field("Last Seen", &facts.last_seen_at.map_or("never".to_owned(), stamp));
         embed = embed.field("Expected Every", &words(facts.expected_every_s.into()));
     }
-    // The hub's own reasons repeat the description.
-    if form == Form::Full && facts.cause != Cause::Hub {
+    // These reasons repeat the description.
+    if form == Form::Full && !matches!(facts.cause, Cause::Hub | Cause::LogFinding) {
         embed = embed.field("Why", &plain(&facts.why, QUOTE_MAX_UNITS));
     }
     embed

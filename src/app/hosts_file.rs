@@ -37,8 +37,8 @@ async fn follow(hub: &Hub, change: Change) -> Result<(), HubError> {
             hub.create_with_token(spec, token).await.map(drop)
         }
         Change::Update { host_id, draft, token, .. } => {
-            if draft != (HostDraft { host_id: draft.host_id.clone(), ..HostDraft::default() }) {
-                hub.update_host(&host_id, draft).await?;
+            if *draft != (HostDraft { host_id: draft.host_id.clone(), ..HostDraft::default() }) {
+                hub.update_host(&host_id, *draft).await?;
             }
             match token {
                 Some(token) => hub.set_token(&host_id, token.expose().to_owned()).await.map(drop),

@@ -8,6 +8,7 @@ use super::yaml::{Entry, Node, Value};
 use domain::duration::Seconds;
 use domain::field::FieldError;
 use domain::host::{HostDraft, HostSpec};
+use domain::log_settings::LogDraft;
 use domain::schedule::BusinessHours;
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,7 +17,7 @@ use std::path::Path;
 pub const TOKEN_MIN_CHARS: usize = 16;
 /// Longest token a person may give a host, in characters.
 const TOKEN_MAX_CHARS: usize = 256;
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "name",
     "host_id",
     "token",
@@ -27,9 +28,19 @@ const KEYS: [&str; 10] = [
     "severity",
     "tags",
     "description",
+    "log_analysis",
 ];
-/// A key that a later version will know.
-const LATER_KEY: &str = "log_analysis";
+const LOG_KEYS: [&str; 9] = [
+    "enabled",
+    "method",
+    "ssh_host",
+    "ssh_port",
+    "ssh_user",
+    "ssh_key_path",
+    "log_command",
+    "analysis_frequency",
+    "analysis_prompt",
+];
 
 /// The file.
 pub struct HostsFile;
@@ -178,7 +189,7 @@ impl Reader<'_> {
             "severity" => draft.severity = text(node)?,
             "tags" => draft.tags = tags(node)?,
             "description" => draft.description = text(node)?,
-            LATER_KEY => return Err("is not available in this version: remove it, or put a # before its lines".into()),
+            "log_analysis" => draft.log_analysis = logs(node)?,
             key => {
                 let hint = typo::meant(key, KEYS).or_else(|| KEYS.into_iter().find(|known| key.starts_with(known)));
                 let known = || format!("is not known; known are {}", KEYS.join(", "));
@@ -283,6 +294,42 @@ fn tags(node: &Node) -> Result<Option<Vec<String>>, String> {
     }
 }
 
+fn logs(node: &Node) -> Result<Option<LogDraft>, String> {
+    let entries = match &node.value {
+        Value::Null => return Ok(None),
+        Value::Map(entries) => entries,
+        _ => return Err(format!("must be a map such as {{ssh_host: 10.0.0.7, ssh_user: logs}}, not {}", node.kind())),
+    };
+    let mut draft = LogDraft::default();
+    for entry in entries {
+        log_field(entry, &mut draft).map_err(|message| format!("{} {message}", entry.key))?;
+    }
+    Ok(Some(draft))
+}
+
+fn log_field(entry: &Entry, draft: &mut LogDraft) -> Result<(), String> {
+    let node = &entry.node;
+    match (entry.key.as_str(), &node.value) {
+        ("enabled", Value::Bool(enabled)) => draft.enabled = Some(*enabled),
+        ("enabled", _) => return Err(format!("must be true or false, not {}", node.kind())),
+        ("method", _) => draft.method = text(node)?,
+        ("ssh_host", _) => draft.ssh_host = text(node)?,
+        ("ssh_port", Value::Integer(port)) => draft.ssh_port = Some(*port),
+        ("ssh_port", _) => return Err(format!("must be a whole number, not {}", node.kind())),
+        ("ssh_user", _) => draft.ssh_user = text(node)?,
+        ("ssh_key_path", _) => draft.ssh_key_path = text(node)?,
+        ("log_command", _) => draft.log_command = text(node)?,
+        ("analysis_frequency", _) => draft.analysis_frequency = duration(node)?,
+        ("analysis_prompt", _) => draft.analysis_prompt = text(node)?,
+        (key, _) => {
+            let hint = typo::meant(key, LOG_KEYS);
+            let known = || format!("is not known; known are {}", LOG_KEYS.join(", "));
+            return Err(hint.map_or_else(known, |name| format!("is not known: did you mean {name}?")));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,26 +344,29 @@ mod tests {
     fn a_host_is_read_with_every_key() {
         let text = "hosts:\n  - name: NAS\n    host_id: nas-1\n    token: ${NAS_TOKEN}\n    expected_frequency: 5m\n    grace_period: 30\n    \
                     schedule_type: custom\n    schedule_config: {timezone: Europe/Berlin, windows: [{days: [1], start: \"22:00\", end: 06:00}]}\n    \
-                    severity: warning\n    tags: [office, nas]\n    description: in the cellar\n";
+                    severity: warning\n    tags: [office, nas]\n    description: in the cellar\n    log_analysis:\n      ssh_host: 10.0.0.7\n      \
+                    ssh_user: logs\n      analysis_frequency: 1h\n      analysis_prompt: watch the backups\n";
         let hosts = load(text, &[("NAS_TOKEN", "0123456789abcdef")]).unwrap();
         let host = &hosts[0];
         assert_eq!((host.line, host.spec.host_id.as_str(), host.spec.frequency_s, host.spec.grace_s), (2, "nas-1", 300, 30));
         assert_eq!(host.token.as_ref().unwrap().expose(), "0123456789abcdef");
         assert_eq!(host.spec.schedule.config().unwrap()["windows"][0]["end"], "06:00");
         assert_eq!(host.spec.tags, ["office", "nas"]);
+        let logs = host.spec.log_analysis.as_ref().unwrap();
+        assert_eq!((logs.source().as_str(), logs.frequency_s, logs.enabled), ("ssh logs@10.0.0.7:22", 3_600, true));
     }
 
     #[test]
     fn every_fault_of_every_host_is_told_at_once_with_line_key_and_fix() {
         let text = "hosts:\n  - name: NAS\n    expected_frequncy: 5m\n    grace_period: [1]\n  - host_id: \"-x\"\n    name: Web\n    expected_frequency: 0\n    \
                     schedule_type: custom\n    schedule_config:\n      timezone: Berlin\n      windows:\n        - {days: [9], start: \"08:00\", end: \"10:00\"}\n    \
-                    log_analysis:\n      enabled: true\n  - 7\n";
+                    log_analysis:\n      enabled: perhaps\n  - 7\n";
         let errors = load(text, &[]).unwrap_err();
         let expected = [
             "hosts.yaml:3: NAS.expected_frequncy: is not known: did you mean expected_frequency?",
             "hosts.yaml:4: NAS.grace_period: must be whole seconds or a duration such as 5m, 1h30m or 2d, not a list",
             "hosts.yaml:2: NAS.expected_frequency: is missing: say how often the host is heard, for example 5m",
-            "hosts.yaml:13: -x.log_analysis: is not available in this version: remove it, or put a # before its lines",
+            "hosts.yaml:13: -x.log_analysis: enabled must be true or false, not text",
             "hosts.yaml:5: -x.host_id: must be 1 to 64 of",
             "hosts.yaml:7: -x.expected_frequency: must be between 1s and 366d",
             "hosts.yaml:10: -x.schedule_config.timezone: must be an IANA time zone, did you mean Europe/Berlin?",

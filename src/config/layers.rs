@@ -32,7 +32,7 @@ const fn setting(name: &'static str, kind: Kind) -> Setting {
 }
 
 /// Every setting there is.
-pub(super) const SETTINGS: [Setting; 33] = [
+pub(super) const SETTINGS: [Setting; 36] = [
     setting("API_HOST", Kind::Text),
     setting("API_PORT", Kind::Number),
     setting("API_SECRET_KEY", Kind::Text),
@@ -66,6 +66,9 @@ pub(super) const SETTINGS: [Setting; 33] = [
     setting("WEBHOOK_ALLOWED_HOSTS", Kind::List),
     setting("TRUSTED_PROXIES", Kind::List),
     setting("SSH_ALLOW_PUBLIC", Kind::Switch),
+    setting("SSH_KEY_PASSPHRASE", Kind::Text),
+    setting("SYSLOG_UDP", Kind::Text),
+    setting("SYSLOG_TCP", Kind::Text),
 ];
 
 /// The section of `settings.yaml` that is no setting of the environment.

@@ -3,6 +3,8 @@
 use super::error::{ConfigError, Place};
 use super::typo;
 use super::yaml::{Node, Value};
+use actors::llm::LlmLimits;
+use actors::logs::LogLimits;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
@@ -15,12 +17,20 @@ pub struct Limits {
     pub web: web::WebLimits,
     /// Of the store's connections.
     pub store: store::Options,
+    /// Of reading logs.
+    pub logs: LogLimits,
+    /// Of asking models about them.
+    pub llm: LlmLimits,
+    /// Of syslog messages that wait.
+    pub spool: actors::logs::spool::SpoolLimits,
+    /// Of syslog connections.
+    pub syslog: actors::logs::SyslogLimits,
 }
 
 type Set = fn(&mut Limits, u64);
 
 /// Name, what is possible, what it sets.
-const LIMITS: [(&str, RangeInclusive<u64>, Set); 21] = [
+const LIMITS: [(&str, RangeInclusive<u64>, Set); 43] = [
     ("ingest_waiting_requests", 1..=1_000_000, |l, n| l.db.waiting_requests = n as usize),
     ("ingest_batch_jobs", 1..=100_000, |l, n| l.db.batch_jobs = n as usize),
     ("reply_wait_ms", 100..=120_000, |l, n| l.db.reply_wait_ms = n),
@@ -42,6 +52,28 @@ const LIMITS: [(&str, RangeInclusive<u64>, Set); 21] = [
     ("database_lock_wait_ms", 100..=120_000, |l, n| l.store.busy_timeout_ms = n),
     ("database_reader_wait_ms", 10..=120_000, |l, n| l.store.reader_wait_ms = n),
     ("database_read_ms", 100..=600_000, |l, n| l.store.reader_limit_ms = n),
+    ("log_bytes", 65_536..=1_073_741_824, |l, n| l.logs.fetch.bytes_most = n as usize),
+    ("log_lines", 100..=10_000_000, |l, n| l.logs.fetch.lines_most = n as usize),
+    ("log_connect_wait_ms", 100..=120_000, |l, n| l.logs.fetch.connect_wait_ms = n),
+    ("log_idle_wait_ms", 100..=600_000, |l, n| l.logs.fetch.idle_wait_ms = n),
+    ("log_total_wait_ms", 1_000..=3_600_000, |l, n| l.logs.fetch.total_wait_ms = n),
+    ("log_analyses_at_once", 1..=64, |l, n| l.logs.analyses_at_once = n as usize),
+    ("llm_connect_wait_ms", 100..=120_000, |l, n| l.llm.connect_wait_ms = n),
+    ("llm_answer_wait_ms", 1_000..=1_800_000, |l, n| l.llm.answer_wait_ms = n),
+    ("llm_calls_at_once", 1..=64, |l, n| l.llm.calls_at_once = n as usize),
+    ("llm_lines_tokens", 500..=1_000_000, |l, n| l.llm.lines_tokens_most = n as usize),
+    ("llm_answer_tokens", 200..=100_000, |l, n| l.llm.answer_tokens_most = n as u32),
+    ("llm_host_day_tokens", 0..=1_000_000_000, |l, n| l.llm.host_day_tokens_most = n as i64),
+    ("llm_day_tokens", 0..=1_000_000_000, |l, n| l.llm.day_tokens_most = n as i64),
+    ("llm_input_cents_per_million", 0..=1_000_000, |l, n| l.llm.input_cents_per_million = n as i64),
+    ("llm_output_cents_per_million", 0..=1_000_000, |l, n| l.llm.output_cents_per_million = n as i64),
+    ("syslog_host_bytes", 65_536..=1 << 30, |l, n| l.spool.host_bytes = n as usize),
+    ("syslog_waiting_bytes", 65_536..=1 << 34, |l, n| l.spool.all_bytes = n as usize),
+    ("syslog_message_bytes", 2_048..=65_536, |l, n| l.spool.message_bytes = n as usize),
+    ("syslog_connections", 1..=65_535, |l, n| l.syslog.connections_most = n as usize),
+    ("syslog_connections_per_sender", 1..=65_535, |l, n| l.syslog.connections_per_sender = n as usize),
+    ("syslog_idle_wait_ms", 1_000..=604_800_000, |l, n| l.syslog.idle_wait_ms = n as i64),
+    ("syslog_message_wait_ms", 100..=600_000, |l, n| l.syslog.message_wait_ms = n as i64),
 ];
 
 /// The limits that `node`, the section of the file at `path`, changes; every fault goes to `errors`.
@@ -118,6 +150,8 @@ mod tests {
             assert!(range.start() < range.end(), "{name}");
         }
         let (d, w, s) = (actors::db::Limits::default(), web::WebLimits::default(), store::Options::default());
+        let (g, m) = (LogLimits::default(), LlmLimits::default());
+        let (p, y) = (actors::logs::spool::SpoolLimits::default(), actors::logs::SyslogLimits::default());
         let defaults = [
             d.waiting_requests as u64,
             d.batch_jobs as u64,
@@ -140,7 +174,30 @@ mod tests {
             s.busy_timeout_ms,
             s.reader_wait_ms,
             s.reader_limit_ms,
+            g.fetch.bytes_most as u64,
+            g.fetch.lines_most as u64,
+            g.fetch.connect_wait_ms,
+            g.fetch.idle_wait_ms,
+            g.fetch.total_wait_ms,
+            g.analyses_at_once as u64,
+            m.connect_wait_ms,
+            m.answer_wait_ms,
+            m.calls_at_once as u64,
+            m.lines_tokens_most as u64,
+            m.answer_tokens_most.into(),
+            m.host_day_tokens_most.unsigned_abs(),
+            m.day_tokens_most.unsigned_abs(),
+            m.input_cents_per_million.unsigned_abs(),
+            m.output_cents_per_million.unsigned_abs(),
+            p.host_bytes as u64,
+            p.all_bytes as u64,
+            p.message_bytes as u64,
+            y.connections_most as u64,
+            y.connections_per_sender as u64,
+            y.idle_wait_ms as u64,
+            y.message_wait_ms as u64,
         ];
+        assert_eq!(defaults.len(), LIMITS.len());
         for ((name, range, _), default) in LIMITS.iter().zip(defaults) {
             assert!(range.contains(&default), "{name} = {default}");
         }

@@ -27,7 +27,7 @@ pub enum Change {
         /// Which.
         host_id: String,
         /// What the file says; the rest stays.
-        draft: HostDraft,
+        draft: Box<HostDraft>,
         /// What it will be, fields that stay included.
         spec: Box<HostSpec>,
         /// Its new token; none: it stays.
@@ -118,7 +118,7 @@ fn update(host: &HostRecord, entry: &HostsFileEntry, business: &BusinessHours) -
     }
     (!differences.is_empty()).then(|| Change::Update {
         host_id,
-        draft: entry.draft.clone(),
+        draft: Box::new(entry.draft.clone()),
         spec: Box::new(spec),
         token,
         differences,
@@ -136,9 +136,14 @@ fn differences(old: &HostSpec, new: &HostSpec) -> Vec<Difference> {
         ("severity", old.severity.as_str().to_owned(), new.severity.as_str().to_owned()),
         ("tags", old.tags.join(", "), new.tags.join(", ")),
         ("description", old.description.clone(), new.description.clone()),
+        ("log_analysis", logs_text(old), logs_text(new)),
     ];
     let changed = fields.into_iter().filter(|(_, from, to)| from != to);
     changed.map(|(field, from, to)| Difference { field, from, to }).collect()
+}
+
+fn logs_text(spec: &HostSpec) -> String {
+    spec.log_analysis.as_ref().and_then(|settings| serde_json::to_string(settings).ok()).unwrap_or_default()
 }
 
 fn config_text(schedule: &Schedule) -> String {

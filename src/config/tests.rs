@@ -22,7 +22,7 @@ fn without_any_configuration_everything_has_its_default() {
     assert_eq!(config.business_hours, BusinessHours::default());
     assert_eq!(AllowedHosts::parse(&config.webhook_allowed_hosts), Ok(AllowedHosts::default()));
     assert_eq!(config.log_filter, LogFilter::Level("info".into()));
-    assert_eq!(config.later.llm_default_model, "claude-sonnet-4.5");
+    assert_eq!(config.llm.model, "claude-sonnet-4.5");
     assert!(config.warnings.is_empty() && config.origins.is_empty());
 }
 
@@ -99,14 +99,11 @@ fn webhooks_go_only_to_allowed_hosts() {
 }
 
 #[test]
-fn settings_of_later_versions_are_checked_kept_and_told_once() {
-    let config =
-        load(&[("LLM_API_URL", "https://llm.example/v1/chat"), ("LLM_API_STYLE", "openai-chat")], "ssh_allow_public: true\n")
-            .unwrap();
-    assert_eq!(config.later.llm_api_style, Some(LlmStyle::OpenAiChat));
-    assert!(config.later.ssh_allow_public);
-    assert_eq!(config.warnings.len(), 3, "{:?}", config.warnings);
-    assert_eq!(config.warnings[0], "environment: LLM_API_URL: is not used by this version yet");
+fn a_models_endpoint_is_a_secret_and_its_style_is_known_by_name() {
+    let url = "https://llm.example/v1/chat?key=sesame";
+    let config = load(&[("LLM_API_URL", url), ("LLM_API_STYLE", "anthropic-messages")], "llm_default_model: m\n").unwrap();
+    assert_eq!((config.llm.style, config.llm.model.as_str()), (Some(ApiStyle::AnthropicMessages), "m"));
+    assert!(config.warnings.is_empty() && !format!("{config:?}").contains("sesame"));
     assert!(load(&[("LLM_API_STYLE", "telepathy")], "").is_err());
 }
 
@@ -154,7 +151,7 @@ fn the_sample_of_the_environment_is_valid_and_names_every_variable() {
         assert!(pairs.iter().any(|(known, _)| *known == name), "{name} is not in .env.example");
     }
     let config = load(&pairs, "").unwrap();
-    assert!(config.warnings.iter().all(|warning| warning.ends_with("is not used by this version yet")), "{:?}", config.warnings);
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
 }
 
 /// Words follow a `#` after one space; what follows it directly, or after more, is a setting that is switched off.

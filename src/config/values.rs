@@ -21,17 +21,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// How an LLM is spoken to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LlmStyle {
-    /// `openai-chat`.
-    OpenAiChat,
-    /// `openai-responses`.
-    OpenAiResponses,
-    /// `anthropic-messages`.
-    AnthropicMessages,
-}
-
 /// A network whose `X-Forwarded-For` is believed, such as `10.0.0.0/8`; prints as it is parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cidr {
@@ -154,15 +143,6 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),
         _ => Err("must be text or json".into()),
-    }
-}
-
-pub(super) fn llm_style(text: &str) -> Result<LlmStyle, String> {
-    match text {
-        "openai-chat" => Ok(LlmStyle::OpenAiChat),
-        "openai-responses" => Ok(LlmStyle::OpenAiResponses),
-        "anthropic-messages" => Ok(LlmStyle::AnthropicMessages),
-        _ => Err("must be openai-chat, openai-responses or anthropic-messages".into()),
     }
 }
 

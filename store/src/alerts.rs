@@ -1,7 +1,7 @@
 //! Incidents: one open row per host and type, what people said about it, and how it ended.
 
 use crate::column::{self, cut, page_size, wall};
-use crate::error::{Result, StoreError};
+use crate::error::{Result, StoreError, found};
 use crate::outbox::{self, Kind};
 use domain::host::Severity;
 use domain::incident::{AlertType, Facts, NewIncident};
@@ -126,6 +126,21 @@ pub fn open(tx: &Transaction<'_>, host: Option<i64>, incident: &NewIncident, now
     Ok((id, true))
 }
 
+/// An open incident grew: it is told anew as it is now, and who knew of it did not know of this.
+///
+/// # Errors
+/// `NotFound` when there is no such open incident; those of SQLite.
+pub fn grow(tx: &Transaction<'_>, id: i64, incident: &NewIncident, now: Now) -> Result<()> {
+    let details = serde_json::to_string(&incident.facts).map_err(|e| StoreError::Other(format!("facts of an incident: {e}")))?;
+    let mut query = tx.prepare_cached(
+        "UPDATE alerts SET severity = ?2, message = ?3, details = ?4, acknowledged = 0, acknowledged_at = NULL,
+             acknowledged_by = NULL, acknowledge_note = NULL, acknowledge_expires_at = NULL
+         WHERE id = ?1 AND resolved_at IS NULL",
+    )?;
+    found(query.execute(params![id, incident.severity.as_str(), incident.message, details])?)?;
+    outbox::announce(tx, id, now)
+}
+
 /// The open incident of this host and kind; among the hub's own (`host` is `None`) also of this message.
 ///
 /// # Errors
@@ -156,6 +171,20 @@ pub fn resolve(tx: &Transaction<'_>, id: i64, resolution: &str, now: Now) -> Res
         return Ok(false);
     }
     outbox::end(tx, id, now)?;
+    Ok(true)
+}
+
+/// Ends an incident of which people know without telling them again: its messages follow. Answers whether it was open.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn close(tx: &Transaction<'_>, id: i64, resolution: &str, now: Now) -> Result<bool> {
+    let mut query =
+        tx.prepare_cached("UPDATE alerts SET resolved_at = ?2, resolution = ?3 WHERE id = ?1 AND resolved_at IS NULL")?;
+    if query.execute(params![id, now.wall.0, resolution])? == 0 {
+        return Ok(false);
+    }
+    outbox::follow(tx, id, Kind::Edited, now)?;
     Ok(true)
 }
 

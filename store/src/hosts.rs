@@ -2,8 +2,9 @@
 
 use crate::column::{self, cut, instant, page_size, wall};
 use crate::error::{Result, StoreError, found};
-use crate::{alerts, events, outbox};
+use crate::{alerts, events, host_keys, outbox, syslog_sources};
 use domain::host::{HostId, HostSpec, Status};
+use domain::log_settings::LogSettings;
 use domain::schedule::{BusinessHours, Schedule};
 use domain::time::{Now, Steady, Wall};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, Transaction, params};
@@ -124,8 +125,8 @@ pub fn insert(tx: &Transaction<'_>, spec: &HostSpec, token_sealed: &[u8], token_
     let mut query = tx.prepare_cached(
         "INSERT INTO hosts (name, host_id, heartbeat_url, token, token_hash, expected_frequency_seconds, schedule_type,
              schedule_config, grace_period_seconds, severity, tags, description, status_since, judged_from_steady, created_at,
-             updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?13, ?13)",
+             updated_at, log_analysis)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?13, ?13, ?15)",
     )?;
     let row = query.insert(params![
         spec.name,
@@ -142,6 +143,7 @@ pub fn insert(tx: &Transaction<'_>, spec: &HostSpec, token_sealed: &[u8], token_
         spec.description,
         now.wall.0,
         now.steady.0,
+        log_text(spec),
     ])?;
     events::append(tx, Some(row), now.wall, "created", "")?;
     Ok(row)
@@ -154,7 +156,8 @@ pub fn insert(tx: &Transaction<'_>, spec: &HostSpec, token_sealed: &[u8], token_
 pub fn update(tx: &Transaction<'_>, row: i64, spec: &HostSpec, now: Now) -> Result<()> {
     let mut query = tx.prepare_cached(
         "UPDATE hosts SET name = ?2, host_id = ?3, heartbeat_url = ?4, expected_frequency_seconds = ?5, schedule_type = ?6,
-             schedule_config = ?7, grace_period_seconds = ?8, severity = ?9, tags = ?10, description = ?11, updated_at = ?12
+             schedule_config = ?7, grace_period_seconds = ?8, severity = ?9, tags = ?10, description = ?11, updated_at = ?12,
+             log_analysis = ?13
          WHERE id = ?1",
     )?;
     let changed = query.execute(params![
@@ -170,6 +173,7 @@ pub fn update(tx: &Transaction<'_>, row: i64, spec: &HostSpec, now: Now) -> Resu
         tags_text(&spec.tags),
         spec.description,
         now.wall.0,
+        log_text(spec),
     ])?;
     found(changed)?;
     events::append(tx, Some(row), now.wall, "changed", "")?;
@@ -193,6 +197,9 @@ pub fn delete(tx: &Transaction<'_>, row: i64, now: Now) -> Result<()> {
         params![row, now.wall.0],
     )?;
     tx.execute("DELETE FROM beat_keys WHERE host_id = ?1", [row])?;
+    crate::logs::forget(tx, row)?;
+    host_keys::forget(tx, row, now)?;
+    syslog_sources::forget_host(tx, row)?;
     let name: Option<String> = tx.query_row("DELETE FROM hosts WHERE id = ?1 RETURNING name", [row], |r| r.get(0)).optional()?;
     let name = name.ok_or(StoreError::NotFound)?;
     events::append(tx, Some(row), now.wall, "removed", &name)?;
@@ -323,6 +330,24 @@ pub fn rotate_token(tx: &Transaction<'_>, row: i64, token_sealed: &[u8], token_h
     Ok(())
 }
 
+/// How a host is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// Public id.
+    pub host_id: String,
+    /// For people.
+    pub name: String,
+}
+
+/// How the host in `row` is called.
+///
+/// # Errors
+/// `NotFound`.
+pub fn names(conn: &Connection, row: i64) -> Result<Names> {
+    let mut query = conn.prepare_cached("SELECT host_id, name FROM hosts WHERE id = ?1")?;
+    Ok(query.query_row([row], |row| Ok(Names { host_id: row.get(0)?, name: row.get(1)? }))?)
+}
+
 /// A host's sealed token.
 ///
 /// # Errors
@@ -441,7 +466,8 @@ fn row_of(host: &Loaded) -> i64 {
 /// In the order [`loaded`] and [`spec_of`] read them.
 const COLUMNS: &str = "id, name, host_id, expected_frequency_seconds, grace_period_seconds, schedule_type, schedule_config, severity, \
      tags, description, token_hash, status, status_since, status_reason, last_seen, last_seen_steady, last_beat_id, \
-     judged_from_steady, run_started_at, run_started_steady, run_rid, paused, silenced_until, created_at, updated_at, run_extra_seconds";
+     judged_from_steady, run_started_at, run_started_steady, run_rid, paused, silenced_until, created_at, updated_at, run_extra_seconds, \
+     log_analysis";
 
 fn one(conn: &Connection, condition: &str, key: &dyn ToSql, business: &BusinessHours) -> Result<Option<Loaded>> {
     let mut query = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM hosts {condition}"))?;
@@ -491,7 +517,16 @@ fn spec_of(row: &Row<'_>, schedules: &mut Schedules<'_>) -> std::result::Result<
         severity: column::word(row, 7).map_err(told)?,
         tags: tags_of(text(8)?)?,
         description: text(9)?.to_owned(),
+        log_analysis: logs_of(row.get_ref(26).and_then(|value| Ok(value.as_str_or_null()?)).map_err(told)?)?,
     })
+}
+
+fn logs_of(text: Option<&str>) -> std::result::Result<Option<Arc<LogSettings>>, String> {
+    text.map(|text| serde_json::from_str(text).map(Arc::new).map_err(|e| format!("log_analysis: {e}"))).transpose()
+}
+
+fn log_text(spec: &HostSpec) -> Option<String> {
+    spec.log_analysis.as_ref().and_then(|settings| serde_json::to_string(settings).ok())
 }
 
 fn tags_of(text: &str) -> std::result::Result<Vec<String>, String> {

@@ -7,13 +7,15 @@ use rusqlite::{Connection, TransactionBehavior};
 const APPLICATION_ID: i64 = 0x5057_5244;
 
 /// Every released step, oldest first. A released step never changes; the newest state is `schema.sql`.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 8] = [
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_channels_held.sql"),
     include_str!("../migrations/0003_fast_pages.sql"),
     include_str!("../migrations/0004_users.sql"),
     include_str!("../migrations/0005_longer_runs.sql"),
     include_str!("../migrations/0006_uplink.sql"),
+    include_str!("../migrations/0007_host_keys.sql"),
+    include_str!("../migrations/0008_logs.sql"),
 ];
 
 /// Refuses a database of another program or of a newer release. Reads only.

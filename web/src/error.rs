@@ -222,6 +222,7 @@ impl From<HubError> for ApiError {
             HubError::Taken(field) => taken(field),
             HubError::NotFound(what) => ApiError::not_found(what),
             HubError::Over => ApiError::conflict("this alert has ended: there is nothing left to acknowledge or silence"),
+            HubError::NotNow(why) => ApiError::conflict(why),
             HubError::Db(e) => e.into(),
         }
     }

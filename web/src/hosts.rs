@@ -9,7 +9,7 @@ pub use history::{BeatList, BeatView, EventList, EventView, ExplainView};
 pub(crate) use uptime::{__path_uptime, uptime};
 pub use uptime::{OutageView, UptimeView, WindowView};
 pub(crate) use view::next_expected_by;
-pub use view::{BrokenView, HostBody, HostList, HostView, SecondsText};
+pub use view::{BrokenView, HostBody, HostList, HostView, LogBody, SecondsText};
 
 use crate::auth::Identity;
 use crate::body::Json;

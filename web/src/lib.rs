@@ -5,6 +5,7 @@
 
 pub mod ack;
 pub mod alerts;
+pub mod analyses;
 pub mod auth;
 mod body;
 pub mod error;
@@ -30,9 +31,11 @@ mod sessions;
 pub mod settings;
 pub mod setup;
 mod source;
+pub mod ssh_keys;
 pub mod state;
 pub mod story;
 pub mod supervision;
+pub mod syslog;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

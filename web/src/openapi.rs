@@ -2,7 +2,9 @@
 
 use crate::error::{ErrorBody, ErrorDetail, FieldFault};
 use crate::heartbeat::HeartbeatAnswer;
-use crate::{ack, alerts, events, health, hosts, internet, keys, pages, settings, setup, supervision, users};
+use crate::{
+    ack, alerts, analyses, events, health, hosts, internet, keys, pages, settings, setup, ssh_keys, supervision, syslog, users,
+};
 use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use std::sync::LazyLock;
@@ -18,7 +20,9 @@ use utoipa::{Modify, OpenApi};
         heartbeat, heartbeat_signal, short_heartbeat, short_heartbeat_signal,
         hosts::list, hosts::create, hosts::get, hosts::update, hosts::remove, hosts::pause, hosts::resume, hosts::rotate_token,
         hosts::heartbeats, hosts::events, hosts::explain, hosts::uptime,
+        ssh_keys::get, ssh_keys::accept, ssh_keys::forget, syslog::strangers, syslog::get, syslog::set,
         alerts::list, alerts::get, alerts::acknowledge, alerts::silence,
+        analyses::analyze, analyses::list, analyses::get, analyses::findings, analyses::ledger,
         events::show,
         users::list, users::create, users::update, users::remove,
         keys::list, keys::create, keys::revoke,
@@ -29,8 +33,10 @@ use utoipa::{Modify, OpenApi};
         pages::dashboard::root, pages::dashboard::show, pages::dashboard::show_api, pages::host_form::add, pages::host_form::create,
         pages::host_form::edit, pages::host_form::update, pages::host::show, pages::host_do::pause, pages::host_do::resume,
         pages::host_do::silence, pages::host_do::ask_rotate, pages::host_do::rotate_token, pages::host_do::ask_remove,
-        pages::host_do::remove, pages::alerts::show, pages::alert::show, pages::alert::acknowledge, pages::alert::silence,
-        pages::deliveries::show, pages::supervision::show, pages::internet::show, pages::config::show, pages::config_do::set_webhook,
+        pages::host_do::remove, pages::host_do::analyze, pages::host_intake::accept, pages::host_intake::forget,
+        pages::host_intake::bind, pages::alerts::show, pages::alert::show, pages::alert::acknowledge, pages::alert::silence,
+        pages::findings::show, pages::findings::ledger, pages::internet::show,
+        pages::deliveries::show, pages::supervision::show, pages::config::show, pages::config_do::set_webhook,
         pages::config_do::remove_webhook, pages::config_do::test_webhook, pages::config_do::set_upstream, pages::config_do::set_public,
         pages::config_do::undo, pages::status::show, pages::status::badge,
         pages::sign_in::show, pages::sign_in::enter, pages::sign_in::leave, pages::account::show, pages::account::set_password,

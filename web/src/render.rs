@@ -26,7 +26,7 @@ use std::sync::LazyLock;
 const THEME_COOKIE: &str = "theme";
 
 /// Every template by its name.
-const TEMPLATES: [(&str, &str); 29] = [
+const TEMPLATES: [(&str, &str); 34] = [
     ("account", include_str!("../templates/account.hbs")),
     ("ack", include_str!("../templates/ack.hbs")),
     ("alert", include_str!("../templates/alert.hbs")),
@@ -40,13 +40,18 @@ const TEMPLATES: [(&str, &str); 29] = [
     ("dashboard", include_str!("../templates/dashboard.hbs")),
     ("deliveries", include_str!("../templates/deliveries.hbs")),
     ("errors", include_str!("../templates/errors.hbs")),
+    ("finding_row", include_str!("../templates/finding_row.hbs")),
+    ("findings", include_str!("../templates/findings.hbs")),
     ("host", include_str!("../templates/host.hbs")),
     ("host_form", include_str!("../templates/host_form.hbs")),
+    ("host_intake", include_str!("../templates/host_intake.hbs")),
+    ("host_log", include_str!("../templates/host_log.hbs")),
     ("host_row", include_str!("../templates/host_row.hbs")),
     ("icons", include_str!("../templates/icons.hbs")),
     ("internet", include_str!("../templates/internet.hbs")),
     ("keys", include_str!("../templates/keys.hbs")),
     ("layout", include_str!("../templates/layout.hbs")),
+    ("ledger", include_str!("../templates/ledger.hbs")),
     ("login", include_str!("../templates/login.hbs")),
     ("message", include_str!("../templates/message.hbs")),
     ("pager", include_str!("../templates/pager.hbs")),
@@ -118,9 +123,10 @@ struct Entry {
 }
 
 /// The places of the navigation, with the section each belongs to.
-const NAV: [(&str, &str, &str); 6] = [
+const NAV: [(&str, &str, &str); 7] = [
     ("dashboard", "/dashboard", "Dashboard"),
     ("alerts", "/alerts", "Alerts"),
+    ("findings", "/findings", "Findings"),
     ("deliveries", "/deliveries", "Deliveries"),
     ("internet", "/internet", "Internet"),
     ("config", "/config", "Config"),

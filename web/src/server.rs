@@ -3,8 +3,8 @@
 use crate::error::ApiError;
 use crate::state::WebState;
 use crate::{
-    ack, alerts, auth, events, headers, health, heartbeat, hosts, internet, keys, openapi, pages, render, settings, setup,
-    supervision, users,
+    ack, alerts, analyses, auth, events, headers, health, heartbeat, hosts, internet, keys, openapi, pages, render, settings,
+    setup, ssh_keys, supervision, syslog, users,
 };
 use actix_web::dev::{HttpServiceFactory, Server};
 use actix_web::middleware::from_fn;
@@ -73,10 +73,16 @@ pub fn configure(cfg: &mut ServiceConfig, state: web::Data<WebState>) {
                 .route(web::get().to(pages::host_do::ask_remove))
                 .route(web::post().to(pages::host_do::remove)),
         )
+        .service(resource("/hosts/{host_id}/ssh-key/accept", "POST").route(web::post().to(pages::host_intake::accept)))
+        .service(resource("/hosts/{host_id}/ssh-key/forget", "POST").route(web::post().to(pages::host_intake::forget)))
+        .service(resource("/hosts/{host_id}/syslog", "POST").route(web::post().to(pages::host_intake::bind)))
         .service(resource("/alerts", "GET").route(web::get().to(pages::alerts::show)))
         .service(resource("/alerts/{id}", "GET").route(web::get().to(pages::alert::show)))
         .service(resource("/alerts/{id}/acknowledge", "POST").route(web::post().to(pages::alert::acknowledge)))
         .service(resource("/alerts/{id}/silence", "POST").route(web::post().to(pages::alert::silence)))
+        .service(resource("/findings", "GET").route(web::get().to(pages::findings::show)))
+        .service(resource("/ledger", "GET").route(web::get().to(pages::findings::ledger)))
+        .service(resource("/hosts/{host_id}/analyze", "POST").route(web::post().to(pages::host_do::analyze)))
         .service(resource("/deliveries", "GET").route(web::get().to(pages::deliveries::show)))
         .service(resource("/supervision", "GET").route(web::get().to(pages::supervision::show)))
         .service(resource("/internet", "GET").route(web::get().to(pages::internet::show)))
@@ -113,6 +119,18 @@ fn management() -> impl HttpServiceFactory {
         .service(resource("/hosts/{host_id}/events", "GET").route(web::get().to(hosts::events)))
         .service(resource("/hosts/{host_id}/explain", "GET").route(web::get().to(hosts::explain)))
         .service(resource("/hosts/{host_id}/uptime", "GET").route(web::get().to(hosts::uptime)))
+        .service(resource("/hosts/{host_id}/analyze", "POST").route(web::post().to(analyses::analyze)))
+        .service(resource("/analyses", "GET").route(web::get().to(analyses::list)))
+        .service(resource("/analyses/{id}", "GET").route(web::get().to(analyses::get)))
+        .service(resource("/findings", "GET").route(web::get().to(analyses::findings)))
+        .service(resource("/ledger", "GET").route(web::get().to(analyses::ledger)))
+        .service(resource("/hosts/{host_id}/ssh-key", "GET").route(web::get().to(ssh_keys::get)))
+        .service(resource("/hosts/{host_id}/ssh-key/accept", "POST").route(web::post().to(ssh_keys::accept)))
+        .service(resource("/hosts/{host_id}/ssh-key/forget", "POST").route(web::post().to(ssh_keys::forget)))
+        .service(
+            resource("/hosts/{host_id}/syslog", "GET, PUT").route(web::get().to(syslog::get)).route(web::put().to(syslog::set)),
+        )
+        .service(resource("/syslog", "GET").route(web::get().to(syslog::strangers)))
         .service(resource("/alerts", "GET").route(web::get().to(alerts::list)))
         .service(resource("/alerts/{id}", "GET").route(web::get().to(alerts::get)))
         .service(resource("/alerts/{id}/acknowledge", "POST").route(web::post().to(alerts::acknowledge)))

@@ -14,11 +14,14 @@ use actors::alert::text::Texts;
 use actors::clock::Clock;
 use actors::db::Limits;
 use actors::hub::{HubParts, NetParts, Running};
+use actors::logs::source::{Cursor, FetchError, FetchLimits, Fetched, LogSource};
+use actors::logs::spool::SpoolLimits;
+use actors::logs::{Intake, Listeners, LogParts, SshSettings, SyslogLimits, Target};
 use actors::settings::Settings;
 use actors::supervision::Exit;
 use domain::schedule::BusinessHours;
 use domain::time::Wall;
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{BoxFuture, LocalBoxFuture};
 use serde_json::Value;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -80,6 +83,16 @@ impl Bed {
 
     /// A bed with these limits, and webhooks of the environment.
     pub(crate) async fn with(limits: WebLimits, from_env: Vec<(String, String)>) -> Bed {
+        Bed::made(limits, from_env, LogParts::none()).await
+    }
+
+    /// A bed that reads these lines from every host, again at each look.
+    pub(crate) async fn reading(lines: &'static [&'static str]) -> Bed {
+        let source = move |_: &Target| Ok(Arc::new(Lines(lines)) as Arc<dyn LogSource>);
+        Bed::made(WebLimits::default(), Vec::new(), LogParts { sources: Arc::new(source), ..LogParts::none() }).await
+    }
+
+    async fn made(limits: WebLimits, from_env: Vec<(String, String)>, logs: LogParts) -> Bed {
         let (mut store, folder) = store::temporary().unwrap();
         let keyring = Arc::new(Keyring::from_secret("a secret for tests").unwrap());
         let load = |tx: &store::Transaction<'_>| Settings::load(tx, keyring.clone(), from_env, Vec::new(), allowed(), Wall(0));
@@ -97,10 +110,13 @@ impl Bed {
             business: BusinessHours::default(),
             settings,
             alert: AlertParts { deliver: Box::new(|| Rc::new(Taker)), links: Arc::new(|_| None), texts: Texts::default() },
+            logs,
             exit: Exit::process(),
             net: NetParts::default(),
         };
         let running = Running::start(parts).await.unwrap();
+        let intake = Intake::new(SshSettings::default(), SpoolLimits::default(), SyslogLimits::default());
+        running.take_logs(intake, Listeners::default()).await.unwrap();
         let state = WebState::new(WebParts {
             hub: running.hub.clone(),
             business: BusinessHours::default(),
@@ -174,6 +190,16 @@ impl Bed {
         let beat = self.send(from(Method::GET, &format!("/heartbeat/{host_id}/fail?token={token}"))).await;
         assert_eq!(beat.status, StatusCode::OK, "{}", beat.text);
         self.get("/api/v1/alerts?open=true").await.json()["alerts"][0]["id"].as_i64().unwrap()
+    }
+}
+
+/// A log that is always the same.
+struct Lines(&'static [&'static str]);
+
+impl LogSource for Lines {
+    fn fetch(&self, _: Option<Cursor>, _: FetchLimits) -> BoxFuture<'_, Result<Fetched, FetchError>> {
+        let lines = self.0.iter().map(|line| line.as_bytes().to_vec()).collect();
+        Box::pin(async move { Ok(Fetched { lines, ..Fetched::default() }) })
     }
 }
 

@@ -6,6 +6,8 @@ mod event_flow;
 mod fleet_flow;
 mod heartbeat_flow;
 mod host_flow;
+mod intake_flow;
+mod log_flow;
 mod matrix;
 mod page_flow;
 mod page_routes;

@@ -96,7 +96,7 @@ impl Texts {
     /// The sentence of an incident that is told for the first time, or as it is now.
     pub fn opened(&self, incident: &Incident) -> String {
         let name = match (incident.alert_type, incident.facts.cause) {
-            (AlertType::LogFinding, _) => "log_finding",
+            (AlertType::LogFinding, _) | (_, Cause::LogFinding) => "log_finding",
             (AlertType::Internet, _) => "internet",
             (_, Cause::NotMonitored) => "not_monitored",
             (AlertType::SystemError, _) | (_, Cause::Hub) => "system_error",

@@ -7,6 +7,8 @@ use crate::db::{Db, DbError, Limits};
 use crate::host::{Bench, DRAIN_MS, TICK_FRESH_MS};
 use crate::hosts::{AllDeaf, HostsActor, report_monitored_again, report_not_monitored, resolve_not_monitored};
 use crate::internet::InternetParts;
+use crate::llm::LlmActor;
+use crate::logs::{Analysts, Intake, Listeners, LogParts};
 use crate::roster::Roster;
 use crate::settings::Settings;
 use crate::speed::SpeedParts;
@@ -48,6 +50,8 @@ pub struct HubParts {
     pub settings: Arc<Settings>,
     /// How notices leave.
     pub alert: AlertParts,
+    /// How logs are read.
+    pub logs: LogParts,
     /// What an escalation does.
     pub exit: Exit,
     /// What looks at the outside.
@@ -72,6 +76,10 @@ pub(super) struct Made {
     pub(super) settings: Arc<Settings>,
     /// How notices leave, for the alert actor.
     pub(super) alert: Cell<Option<AlertParts>>,
+    /// How logs are read, and who reads them.
+    pub(super) log_parts: LogParts,
+    pub(super) analysts: Arc<Analysts>,
+    pub(super) keyring: Arc<Keyring>,
     pub(super) exit: Exit,
     pub(super) lag_most_ms: Arc<AtomicI64>,
     /// The hosts the start found, for the first life of the keeper.
@@ -86,6 +94,8 @@ pub(super) struct Made {
     pub(super) hosts: OnceLock<Addr<HostsActor>>,
     /// The alert actor's address, once it has one.
     pub(super) alerts: OnceLock<Addr<AlertActor>>,
+    /// The address of the actor that asks models, once it has one.
+    pub(super) llm: OnceLock<Addr<LlmActor>>,
 }
 
 /// A hub that runs; it lives on the thread that started it.
@@ -115,7 +125,7 @@ impl Running {
     /// # Errors
     /// What the store says; nothing runs then.
     pub async fn start_unheard(parts: HubParts) -> Result<Running, StoreError> {
-        let HubParts { store, keyring, clock, limits, business, settings, alert, exit, net } = parts;
+        let HubParts { store, keyring, clock, limits, business, settings, alert, logs, exit, net } = parts;
         let Store { mut writer, reader, .. } = store;
         let recovered = recover(&mut writer, &clock, &business)?;
         let news = Arc::new(Notify::new());
@@ -136,6 +146,9 @@ impl Running {
             roster: Arc::default(),
             settings: settings.clone(),
             alert: Cell::new(Some(alert)),
+            log_parts: logs,
+            analysts: Arc::default(),
+            keyring: keyring.clone(),
             exit,
             lag_most_ms: Arc::default(),
             recovered: RefCell::new(recovered.hosts),
@@ -146,6 +159,7 @@ impl Running {
             upstream_shown: upstream::Shown::default(),
             hosts: OnceLock::new(),
             alerts: OnceLock::new(),
+            llm: OnceLock::new(),
         });
         alert_on_give_up(&supervisor, &bench, &made.roster);
         let started = tree::start(&made, &supervisor).await;
@@ -159,12 +173,26 @@ impl Running {
             alerts: addrs.alerts,
             internet: addrs.internet,
             upstream: made.upstream_shown.clone(),
+            llm: addrs.llm,
+            logs: addrs.logs,
+            analysts: made.analysts.clone(),
             settings,
             live: supervisor.live(),
             lag_most_ms: made.lag_most_ms.clone(),
             revisions: Arc::default(),
+            intake: OnceLock::new(),
         });
         Ok(Running { hub, supervisor, observer: None, deaf_until: recovered.until })
+    }
+
+    /// Lets log lines come in: hosts may be read, and `listeners` are listened to.
+    ///
+    /// # Errors
+    /// What the store says, or a receiver that cannot be started.
+    pub async fn take_logs(&self, intake: Arc<Intake>, listeners: Listeners) -> Result<(), StoreError> {
+        intake.open(&self.hub, &self.supervisor, listeners).await?;
+        let _ = self.hub.0.intake.set(intake);
+        Ok(())
     }
 
     /// Watches the actors' thread from another one: a turn that does not end ends the process. Not in virtual time, where a

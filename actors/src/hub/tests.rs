@@ -1,5 +1,6 @@
 //! The whole hub in virtual time, told as timetables. Discord is in memory; the store is a real file.
 
+mod logs;
 mod panics;
 mod refusal;
 mod speed;
@@ -13,6 +14,7 @@ use crate::alert::text::Texts;
 use crate::clock::Clock;
 use crate::db::{Beat, DbError, Limits};
 use crate::host::Crash;
+use crate::logs::LogParts;
 use crate::settings::Settings;
 use crate::supervision::Exit;
 use domain::host::{HostDraft, Status};
@@ -96,12 +98,27 @@ fn life_with(
     net: impl FnOnce(&Clock) -> NetParts,
     story: impl AsyncFnOnce(&World),
 ) {
+    life_of(folder, after_s, said, |clock, parts| HubParts { net: net(clock), ..parts }, story);
+}
+
+/// The same, of a hub that reads logs.
+fn life_reading(folder: &TempFolder, after_s: i64, logs: LogParts, story: impl AsyncFnOnce(&World)) {
+    life_of(folder, after_s, Memory::default(), |_, parts| HubParts { logs, ..parts }, story);
+}
+
+fn life_of(
+    folder: &TempFolder,
+    after_s: i64,
+    said: Memory,
+    with: impl FnOnce(&Clock, HubParts) -> HubParts,
+    story: impl AsyncFnOnce(&World),
+) {
     let build = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     actix::System::with_tokio_rt(build).block_on(async {
         let start = domain::time::Wall(1_795_420_800_000);
         let clock = Clock::virtual_on_boot(start.plus_ms(after_s * 1_000), after_s * 1_000);
         let escalated = Rc::new(Cell::new(0));
-        let parts = HubParts { net: net(&clock), ..parts(folder, &clock, said.clone(), escalated.clone()) };
+        let parts = with(&clock, parts(folder, &clock, said.clone(), escalated.clone()));
         let running = Running::start(parts).await.unwrap();
         let world = World { running, clock, said, zero: start.0, escalated };
         story(&world).await;
@@ -124,6 +141,7 @@ fn parts(folder: &TempFolder, clock: &Clock, said: Memory, escalated: Rc<Cell<u3
         business: BusinessHours::default(),
         settings: Arc::new(settings),
         alert,
+        logs: LogParts::none(),
         exit: Exit::calling(move |_, _| escalated.set(escalated.get() + 1)),
         net: NetParts::default(),
     }

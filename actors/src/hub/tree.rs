@@ -4,11 +4,15 @@
 //! hub          one_for_one; a core actor that restarts more than 3 times in 60 s ends the process (code 70)
 //! ├ db           permanent
 //! ├ alert        permanent
+//! ├ llm          permanent
 //! ├ host keeper  permanent
 //! ├ hosts        many, transient; more than 5 restarts in 30 s: given up, told, tried every 5 minutes
+//! ├ log keeper   permanent
+//! ├ logs         many, transient: one for each host whose log is read, kept as hosts are
 //! ├ alive        permanent
 //! ├ internet monitor, speed test, upstream monitor   permanent; more than 5 restarts in 60 s: given up, tried every 5 minutes
-//! └ canary       the one host inside: transient
+//! ├ canary       the one host inside: transient
+//! └ syslog udp, syslog tcp   added where they are configured; more than 5 restarts in 30 s: given up, tried every 5 minutes
 //! ```
 //!
 //! *Why `one_for_one`.* Nobody here holds what only one life of a sibling knows. The queue, the pulses and the outbox outlive the
@@ -24,6 +28,8 @@ use crate::alert::AlertActor;
 use crate::alive::AliveActor;
 use crate::hosts::HostsActor;
 use crate::internet::InternetActor;
+use crate::llm::LlmActor;
+use crate::logs::{Desk, LogsActor};
 use crate::speed::SpeedActor;
 use crate::supervision::{Addr, AdminError, ChildDef, ChildSpec, Flags, GiveUp, Supervisor, Tree};
 use crate::upstream::UpstreamActor;
@@ -43,9 +49,13 @@ pub(super) const FLAGS: Flags = Flags::EACH_FOR_ITSELF;
 
 const DB: ChildSpec = ChildSpec::core("db");
 const ALERT: ChildSpec = ChildSpec { shutdown_limit_ms: LAST_CALL_MS, ..ChildSpec::core("alert") };
+const LLM: ChildSpec = ChildSpec::core("llm");
 const HOST_KEEPER: ChildSpec = ChildSpec::core("host keeper");
 /// The group of all host actors.
 pub(super) const HOSTS: ChildSpec = ChildSpec::many("hosts");
+const LOG_KEEPER: ChildSpec = ChildSpec::core("log keeper");
+/// The group of all that read a host's log.
+const LOGS: ChildSpec = ChildSpec::many("logs");
 const ALIVE: ChildSpec = ChildSpec::core("alive");
 const INTERNET: ChildSpec = watcher("internet monitor");
 const UPSTREAM: ChildSpec = watcher("upstream monitor");
@@ -63,12 +73,15 @@ const fn watcher(name: &'static str) -> ChildSpec {
 
 /// The tree over what `made` holds; `supervisor` will keep it.
 pub(super) fn tree(made: &Rc<Made>, supervisor: &Supervisor) -> Tree {
-    let hosts = Arc::new(HOSTS);
+    let (hosts, logs) = (Arc::new(HOSTS), Arc::new(LOGS));
     let tree = Tree::new(FLAGS)
         .with(db(made))
         .with(alert(made))
+        .with(llm(made))
         .with(keeper(made, supervisor, &hosts))
         .with(ChildDef::group(&hosts))
+        .with(log_keeper(made, supervisor, &logs))
+        .with(ChildDef::group(&logs))
         .with(alive(made));
     outside(tree, made, supervisor)
 }
@@ -121,6 +134,26 @@ fn alert(made: &Rc<Made>) -> ChildDef {
     })
 }
 
+fn llm(made: &Rc<Made>) -> ChildDef {
+    let made = Rc::clone(made);
+    ChildDef::new(LLM, move |ctx| {
+        let _ = made.llm.set(ctx.address());
+        let parts = &made.log_parts;
+        LlmActor::new(made.bench.db.clone(), made.bench.clock.clone(), parts.llm.clone(), parts.llm_limits)
+    })
+}
+
+fn log_keeper(made: &Rc<Made>, supervisor: &Supervisor, logs: &Arc<ChildSpec>) -> ChildDef {
+    let (made, supervisor, logs) = (Rc::clone(made), supervisor.downgrade(), Arc::clone(logs));
+    ChildDef::fallible(LOG_KEEPER, move |_| {
+        let llm = made.llm.get().cloned().ok_or("the actor that asks models has no address")?;
+        let supervisor = supervisor.upgrade().ok_or("its supervisor is gone")?;
+        let (db, clock, keyring) = (made.bench.db.clone(), made.bench.clock.clone(), made.keyring.clone());
+        let desk = Desk::new(db, clock, keyring, made.log_parts.clone(), llm, made.analysts.clone());
+        Ok(Some(LogsActor::new(Arc::new(desk), supervisor, Arc::clone(&logs))))
+    })
+}
+
 fn keeper(made: &Rc<Made>, supervisor: &Supervisor, hosts: &Arc<ChildSpec>) -> ChildDef {
     let (made, supervisor, hosts) = (Rc::clone(made), supervisor.downgrade(), Arc::clone(hosts));
     ChildDef::fallible(HOST_KEEPER, move |ctx| {
@@ -150,6 +183,8 @@ pub(super) async fn start(made: &Rc<Made>, supervisor: &Supervisor) -> Result<Ad
         alerts: supervisor.addr(ALERT.name).ok_or_else(|| not_found(ALERT.name))?,
         internet: supervisor.addr(INTERNET.name),
         hosts: supervisor.addr(HOST_KEEPER.name).ok_or_else(|| not_found(HOST_KEEPER.name))?,
+        llm: supervisor.addr(LLM.name).ok_or_else(|| not_found(LLM.name))?,
+        logs: supervisor.addr(LOG_KEEPER.name).ok_or_else(|| not_found(LOG_KEEPER.name))?,
     })
 }
 
@@ -158,4 +193,6 @@ pub(super) struct Addrs {
     pub(super) alerts: Addr<AlertActor>,
     pub(super) hosts: Addr<HostsActor>,
     pub(super) internet: Option<Addr<InternetActor>>,
+    pub(super) llm: Addr<LlmActor>,
+    pub(super) logs: Addr<LogsActor>,
 }

@@ -111,7 +111,7 @@ fn detail(incident: &Incident) -> String {
             let seen = facts.last_seen_at.map_or("never".to_owned(), stamp);
             format!("last seen {seen}, expected every {}", words(facts.expected_every_s.into()))
         }
-        Cause::NotMonitored | Cause::Hub => format!("since {}", stamp(incident.detected_at())),
+        Cause::NotMonitored | Cause::LogFinding | Cause::Hub => format!("since {}", stamp(incident.detected_at())),
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) const TOPICS: [Topic; 7] = [
 impl Topic {
     pub(super) fn of(incident: &Incident) -> Topic {
         match (incident.alert_type, incident.facts.cause) {
-            (AlertType::LogFinding, _) => Topic::LogFinding,
+            (AlertType::LogFinding, _) | (_, Cause::LogFinding) => Topic::LogFinding,
             (AlertType::Internet, _) => Topic::Internet,
             (_, Cause::NotMonitored) => Topic::NotMonitored,
             (AlertType::SystemError, _) | (_, Cause::Hub) => Topic::System,

@@ -81,7 +81,9 @@ fn cisco(app: &str, message: &str) -> Option<Hit> {
         | "same-security-traffic" => {
             Some(changed(who, if is_off { Level::High } else { Level::Medium }, format!("{who} ran: {command}.")))
         }
-        "clear" if command.contains("logging") => None,
+        "clear" if words.get(1) == Some(&"logging") => {
+            Some(super::privilege::cleared(who, format!("{who} ran {command} on the device.")))
+        }
         _ => Some(device(who, command)),
     }
 }

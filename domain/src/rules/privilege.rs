@@ -43,7 +43,7 @@ pub(crate) static LOG_CLEARED: RuleInfo = RuleInfo {
     name: "log_cleared",
     category: Category::Privilege,
     title: "Log cleared",
-    looks_for: "an audit log that is cleared (Windows 1102, ASA 111002-style clear logging, deletion of /var/log files by sudo)",
+    looks_for: "an audit log that is cleared (Windows 1102, 'clear logging' on an ASA, deletion of /var/log files by sudo)",
     threshold: "one",
     because: "logs rotate by themselves; clearing one hides what happened",
     suggestion: "Ask who did it; read the copies on the log server.",
@@ -142,7 +142,7 @@ fn command(message: &str) -> Option<Hit> {
     clears.then(|| cleared(user, format!("{user} removed or emptied files below /var/log.")))
 }
 
-fn cleared(who: &str, what: String) -> Hit {
+pub(crate) fn cleared(who: &str, what: String) -> Hit {
     let title = format!("Log cleared by {who}");
     Hit { rule: &LOG_CLEARED, subject: who.to_owned(), severity: Level::High, title, what }
 }

@@ -263,6 +263,9 @@ fn accounts_groups_keys_and_sudoers_are_seen_and_reading_them_is_not() {
     assert_eq!(names(&sudo("/usr/bin/tee -a /root/.ssh/authorized_keys")), ["key_or_sudoers"]);
     assert!(names(&sudo("/usr/bin/cat /etc/sudoers")).is_empty());
     assert_eq!(names(&sudo("/usr/bin/rm -f /var/log/auth.log")), ["log_cleared"]);
+    let asa = |command: &str| format!("<165>May 14 12:00:51 fw %ASA-5-111008: User 'admin' executed the '{command}' command.");
+    assert_eq!(names(&asa("clear logging buffer")), ["log_cleared"]);
+    assert_eq!(names(&asa("clear xlate")), ["device_config_change"]);
     assert!(names(&sudo("/usr/bin/grep -i oom /var/log/auth.log")).is_empty());
     assert_eq!(names(&at("win: EventID=4720 A user account was created. New Account: Account Name: eve")), ["new_account"]);
 }

@@ -12,6 +12,7 @@ mod injection;
 mod laws;
 mod log_data;
 mod log_lines;
+mod log_reading;
 mod log_rules;
 mod loghub;
 mod maintenance;

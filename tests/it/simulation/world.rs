@@ -14,6 +14,7 @@ use actors::clock::Clock;
 use actors::db::Limits;
 use actors::faults::{self, Fault};
 use actors::hub::{Hub, HubParts, NetParts, Running};
+use actors::logs::LogParts;
 use actors::settings::Settings;
 use actors::supervision::Exit;
 use domain::schedule::BusinessHours;
@@ -143,6 +144,7 @@ async fn start(folder: &Path, shared: &Rc<Shared>, clock: &Clock) -> Running {
             links: Arc::new(|_| None),
             texts: Texts::default(),
         },
+        logs: LogParts::none(),
         exit: Exit::calling(move |child, reason| {
             if let Some(shared) = told.upgrade() {
                 shared.exit.borrow_mut().get_or_insert(format!("{child}: {reason}"));

@@ -67,6 +67,9 @@ pub struct HostView {
     /// `info`, `warning` or `critical`.
     #[schema(example = "critical")]
     pub severity: String,
+    /// How its log is analysed; none when nobody has said so.
+    #[schema(required, value_type = Option<Object>)]
+    pub log_analysis: Option<serde_json::Value>,
     /// Whether it is not judged.
     pub paused: bool,
     /// Until when nobody is told about it.
@@ -129,6 +132,35 @@ pub struct HostBody {
     pub tags: Option<Vec<String>>,
     /// Free text, at most 2000 characters.
     pub description: Option<String>,
+    /// How its log is analysed; what is not named keeps its value.
+    pub log_analysis: Option<LogBody>,
+}
+
+/// How a host's log is analysed, as it is sent.
+#[derive(Deserialize, ToSchema)]
+pub struct LogBody {
+    /// Whether it is analysed by itself; on demand it is either way. `true` when nothing is said.
+    pub enabled: Option<bool>,
+    /// `ssh` or `syslog`.
+    #[schema(example = "ssh")]
+    pub method: Option<String>,
+    /// Where the SSH server is.
+    #[schema(example = "192.168.1.10")]
+    pub ssh_host: Option<String>,
+    /// Its port, 22 when nothing is said.
+    #[schema(minimum = 1, maximum = 65535)]
+    pub ssh_port: Option<u16>,
+    /// Who logs in.
+    #[schema(example = "logs")]
+    pub ssh_user: Option<String>,
+    /// The file of the private key, as the hub sees it.
+    pub ssh_key_path: Option<String>,
+    /// What is run there; may ask for `{{lines}}`, `{{since_iso}}`, `{{since_unix}}` and `{{offset}}`.
+    pub log_command: Option<String>,
+    /// Time between two analyses, 1 min to 7 d; 30 min when nothing is said.
+    pub analysis_frequency_seconds: Option<SecondsText>,
+    /// What a model is to watch besides, at most 4000 characters.
+    pub analysis_prompt: Option<String>,
 }
 
 /// Whole seconds, or text such as `5m`, `1h30m`, `2d`.
@@ -205,6 +237,7 @@ impl Viewer {
             tags: spec.tags,
             description: spec.description,
             severity: spec.severity.as_str().to_owned(),
+            log_analysis: spec.log_analysis.and_then(|settings| serde_json::to_value(&*settings).ok()),
             paused: record.paused,
             silenced_until: record.silenced_until.map(time_text::text),
             created_at: time_text::text(record.created_at),

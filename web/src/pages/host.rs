@@ -2,6 +2,8 @@
 
 use super::chart::{Chart, Kind};
 use super::dashboard::{slot, status_of};
+use super::host_intake::{self, Intake};
+use super::host_log::{Log, log};
 use super::host_past::{Gap, Happened, Heard, Past, Up, bad_days, gap, happened, heard, outage_chart, past, run_chart, ups};
 use super::{Link, heartbeat_url, windows};
 use crate::error::ApiError;
@@ -37,6 +39,7 @@ struct Page {
     alert: Option<i64>,
     recipes: Option<Recipes>,
     masked_url: String,
+    log: Option<Log>,
     facts: Vec<Fact>,
     strip: Vec<&'static str>,
     uptime: Vec<Up>,
@@ -50,6 +53,7 @@ struct Page {
     events: Vec<Happened>,
     older_events: Option<String>,
     past: bool,
+    intake: Option<Intake>,
 }
 
 #[derive(Serialize)]
@@ -132,6 +136,7 @@ async fn page(
         silenced_until: record.silenced_until.filter(|until| *until > now).map(time_text::text),
         alert: past.alert,
         recipes: url.map(|url| recipes(url, record.spec.frequency_s, never)),
+        log: log(state, &record).await?,
         masked_url: format!("/api/v1/heartbeat/{host_id}?token=••••"),
         facts: facts(&record.spec, &state.business),
         strip: story.strip.iter().map(slot).collect(),
@@ -146,6 +151,7 @@ async fn page(
         events: past.events.events.into_iter().map(happened).collect(),
         older_events: older("events", past.events.next),
         past: is_past,
+        intake: host_intake::of(state, record.row).await?,
         host_id,
     })
 }

@@ -8,6 +8,8 @@ use crate::state::WebState;
 use crate::viewer::{CheckedForm, Viewer};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
+use actors::hub::HubError;
+use actors::logs::Begun;
 use domain::duration::{Seconds, words};
 use serde::Serialize;
 
@@ -42,6 +44,24 @@ pub(crate) async fn pause(state: web::Data<WebState>, req: HttpRequest, _sent: C
 pub(crate) async fn resume(state: web::Data<WebState>, req: HttpRequest, _sent: CheckedForm) -> Result<HttpResponse, ApiError> {
     let record = state.hub.resume_host(id_in(&req)?).await?;
     back(&state, &req, format!("{} is watched again, from now on.", record.spec.name))
+}
+
+/// Looks at the host's log now.
+///
+/// # Errors
+/// An unknown host, or the store.
+#[utoipa::path(post, path = "/hosts/{host_id}/analyze", tag = "pages", operation_id = "analyze_host_page",
+    params(("host_id" = String, Path, description = "Public id of the host")),
+    responses((status = 303, description = "To the host")))]
+pub(crate) async fn analyze(state: web::Data<WebState>, req: HttpRequest, _sent: CheckedForm) -> Result<HttpResponse, ApiError> {
+    let host_id = id_in(&req)?;
+    let flash = match state.hub.analyze(host_id).await {
+        Ok(Begun::Now) => Flash::good("Its log is being read. What is found shows here.".to_owned()),
+        Ok(Begun::Already) => Flash::good("Its log is being read already.".to_owned()),
+        Err(HubError::NotNow(why)) => Flash::bad(format!("Not read: {why}.")),
+        Err(e) => return Err(e.into()),
+    };
+    Ok(see_other(&state, &path(host_id), flash))
 }
 
 /// Tells nobody about a host for a while; 0 ends the silence.

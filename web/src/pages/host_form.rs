@@ -11,6 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use actors::hub::HubError;
 use domain::duration::Seconds;
 use domain::host::{HostDraft, HostSpec};
+use domain::log_settings::{LogDraft, LogSettings};
 use domain::schedule::{BusinessHours, Schedule};
 use serde::Serialize;
 use serde_json::json;
@@ -45,6 +46,15 @@ struct Fields {
     severity: String,
     tags: String,
     description: String,
+    log_analysis: String,
+    method: String,
+    ssh_host: String,
+    ssh_port: String,
+    ssh_user: String,
+    ssh_key_path: String,
+    log_command: String,
+    analysis_frequency: String,
+    analysis_prompt: String,
 }
 
 /// The form for a new host.
@@ -56,7 +66,7 @@ pub(crate) async fn add(state: web::Data<WebState>, req: HttpRequest, viewer: Vi
         grace_period: "60s".into(),
         schedule_type: "always".into(),
         severity: "critical".into(),
-        ..Fields::default()
+        ..Fields::of_log(&LogSettings::default(), "none")
     };
     shown(&state, &req, &viewer, StatusCode::OK, None, form, Vec::new())
 }
@@ -147,6 +157,11 @@ fn shown(
     for error in errors.iter_mut().filter(|error| form.schedule_type == "cron" && error.input == "timezone") {
         *error = FormError::new("cron_timezone", std::mem::take(&mut error.message));
     }
+    for error in &mut errors {
+        if let Some(input) = error.input.strip_prefix("log_analysis.") {
+            *error = FormError::new(input, std::mem::take(&mut error.message));
+        }
+    }
     let heading = host_id.map_or_else(|| "Add a host".to_owned(), |host_id| format!("Edit {host_id}"));
     let action = host_id.map_or_else(|| "/add-host".to_owned(), |host_id| format!("/hosts/{host_id}/edit"));
     let page = Page {
@@ -184,7 +199,54 @@ impl Fields {
             severity: field("severity"),
             tags: field("tags"),
             description: field("description").replace("\r\n", "\n"),
+            log_analysis: field("log_analysis"),
+            method: field("method"),
+            ssh_host: field("ssh_host"),
+            ssh_port: field("ssh_port"),
+            ssh_user: field("ssh_user"),
+            ssh_key_path: field("ssh_key_path"),
+            log_command: field("log_command").replace("\r\n", "\n"),
+            analysis_frequency: field("analysis_frequency"),
+            analysis_prompt: field("analysis_prompt").replace("\r\n", "\n"),
         }
+    }
+
+    /// The fields of a log alone.
+    fn of_log(log: &LogSettings, log_analysis: &str) -> Fields {
+        Fields {
+            log_analysis: log_analysis.to_owned(),
+            method: log.method.as_str().to_owned(),
+            ssh_host: log.ssh_host.clone(),
+            ssh_port: log.ssh_port.to_string(),
+            ssh_user: log.ssh_user.clone(),
+            ssh_key_path: log.ssh_key_path.clone(),
+            log_command: log.log_command.clone(),
+            analysis_frequency: written(log.frequency_s),
+            analysis_prompt: log.analysis_prompt.clone(),
+            ..Fields::default()
+        }
+    }
+
+    /// What these fields say of the log; nothing when they say that it is not described.
+    fn log_draft(&self) -> Option<LogDraft> {
+        let enabled = match self.log_analysis.as_str() {
+            "on" => true,
+            "off" => false,
+            _ => return None,
+        };
+        let said = |text: &String| (!text.is_empty()).then(|| text.clone());
+        Some(LogDraft {
+            enabled: Some(enabled),
+            method: said(&self.method),
+            ssh_host: Some(self.ssh_host.clone()),
+            // Text that is no number is no port either.
+            ssh_port: said(&self.ssh_port).map(|port| port.parse().unwrap_or(0)),
+            ssh_user: Some(self.ssh_user.clone()),
+            ssh_key_path: said(&self.ssh_key_path),
+            log_command: said(&self.log_command),
+            analysis_frequency: said(&self.analysis_frequency).map(Seconds::Text),
+            analysis_prompt: Some(self.analysis_prompt.clone()),
+        })
     }
 
     fn of(spec: &HostSpec) -> Fields {
@@ -205,6 +267,10 @@ impl Fields {
             severity: spec.severity.as_str().to_owned(),
             tags: spec.tags.join(", "),
             description: spec.description.clone(),
+            ..match spec.log_analysis.as_deref() {
+                Some(log) => Fields::of_log(log, if log.enabled { "on" } else { "off" }),
+                None => Fields::of_log(&LogSettings::default(), "none"),
+            }
         }
     }
 
@@ -240,6 +306,7 @@ impl Fields {
             severity: text(&self.severity),
             tags: Some(tags.collect()),
             description: Some(self.description.clone()),
+            log_analysis: self.log_draft(),
         })
     }
 }
@@ -276,7 +343,8 @@ mod tests {
             "name": "Night", "expected_frequency": "10m", "grace_period": "90s", "tags": ["a", "b c"], "severity": "info",
             "description": "two\nlines", "schedule_type": "custom",
             "schedule_config": {"timezone": "Europe/Berlin", "holidays": ["2026-12-25"],
-                "windows": [{"days": [1, 2, 3], "start": "22:00", "end": "06:00"}]}
+                "windows": [{"days": [1, 2, 3], "start": "22:00", "end": "06:00"}]},
+            "log_analysis": {"enabled": false, "ssh_host": "10.0.0.7", "ssh_user": "logs", "ssh_port": 2222, "analysis_prompt": "a\nb"}
         }))
         .unwrap();
         let spec = draft.create(&business).unwrap();

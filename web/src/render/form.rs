@@ -4,7 +4,7 @@ use domain::field::FieldError;
 use serde::Serialize;
 
 /// Names of fields as people read them; others are said as they are.
-const LABELS: [(&str, &str); 23] = [
+const LABELS: [(&str, &str); 30] = [
     ("cron", "When it is due"),
     ("cron_timezone", "Time zone of the line"),
     ("name", "Name"),
@@ -28,6 +28,13 @@ const LABELS: [(&str, &str); 23] = [
     ("password", "Password"),
     ("password_again", "Password, again"),
     ("current", "Current password"),
+    ("ssh_host", "SSH host"),
+    ("ssh_port", "SSH port"),
+    ("ssh_user", "SSH user"),
+    ("ssh_key_path", "File of the private key"),
+    ("log_command", "Command"),
+    ("analysis_frequency", "Read every"),
+    ("analysis_prompt", "What a model is to watch besides"),
 ];
 
 /// A mistake in a form.

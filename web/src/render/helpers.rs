@@ -9,7 +9,7 @@ const STRIP_SLOTS: usize = 30;
 const SLOT_PITCH: usize = 8;
 
 /// States with the word people read and the icon that says the same without colour.
-const STATES: [(&str, &str); 18] = [
+const STATES: [(&str, &str); 21] = [
     ("up", "Up"),
     ("late", "Late"),
     ("down", "Down"),
@@ -17,6 +17,9 @@ const STATES: [(&str, &str); 18] = [
     ("paused", "Paused"),
     ("silenced", "Silenced"),
     ("critical", "Critical"),
+    ("high", "High"),
+    ("medium", "Medium"),
+    ("low", "Low"),
     ("warning", "Warning"),
     ("info", "Info"),
     ("open", "Open"),

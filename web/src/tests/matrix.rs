@@ -22,7 +22,7 @@ const IDENTITIES: [&str; 10] = [
 ];
 
 /// What a route is open to: its method and path as documented, and the least it needs.
-const ROUTES: [(&str, &str, Need); 52] = [
+const ROUTES: [(&str, &str, Need); 63] = [
     ("get", "/api/v1/users", Need::AdminRead),
     ("post", "/api/v1/users", Need::Write),
     ("patch", "/api/v1/users/{id}", Need::Write),
@@ -52,6 +52,17 @@ const ROUTES: [(&str, &str, Need); 52] = [
     ("get", "/api/v1/hosts/{host_id}/events", Need::Read),
     ("get", "/api/v1/hosts/{host_id}/explain", Need::Read),
     ("get", "/api/v1/hosts/{host_id}/uptime", Need::Read),
+    ("post", "/api/v1/hosts/{host_id}/analyze", Need::Write),
+    ("get", "/api/v1/analyses", Need::Read),
+    ("get", "/api/v1/analyses/{id}", Need::Read),
+    ("get", "/api/v1/findings", Need::Read),
+    ("get", "/api/v1/ledger", Need::Read),
+    ("get", "/api/v1/hosts/{host_id}/ssh-key", Need::Read),
+    ("post", "/api/v1/hosts/{host_id}/ssh-key/accept", Need::Write),
+    ("post", "/api/v1/hosts/{host_id}/ssh-key/forget", Need::Write),
+    ("get", "/api/v1/hosts/{host_id}/syslog", Need::Read),
+    ("put", "/api/v1/hosts/{host_id}/syslog", Need::Write),
+    ("get", "/api/v1/syslog", Need::Read),
     ("get", "/api/v1/alerts", Need::Read),
     ("get", "/api/v1/alerts/{id}", Need::Read),
     ("post", "/api/v1/alerts/{id}/acknowledge", Need::Write),
@@ -259,7 +270,7 @@ async fn an_address_nobody_answers_is_404_in_our_shape() {
         "/static/../secret.key",
         "/static/other.css",
         "/heartbeats/x",
-        "/api/v1/hosts/x/analyze",
+        "/api/v1/hosts/x/nothing",
     ] {
         let answer = bed.get(path).await;
         assert_eq!((answer.status, answer.code().as_str()), (StatusCode::NOT_FOUND, "not_found"), "{path}");

@@ -3,7 +3,7 @@
 use super::matrix::Need;
 
 /// As in the matrix: method and path as documented, and the least it needs.
-pub(super) const PAGES: [(&str, &str, Need); 45] = [
+pub(super) const PAGES: [(&str, &str, Need); 51] = [
     ("get", "/", Need::Elsewhere),
     ("get", "/dashboard", Need::Page),
     ("get", "/api/v1/dashboard", Need::Page),
@@ -19,10 +19,16 @@ pub(super) const PAGES: [(&str, &str, Need); 45] = [
     ("post", "/hosts/{host_id}/rotate-token", Need::Form),
     ("get", "/hosts/{host_id}/remove", Need::Page),
     ("post", "/hosts/{host_id}/remove", Need::Form),
+    ("post", "/hosts/{host_id}/ssh-key/accept", Need::Form),
+    ("post", "/hosts/{host_id}/ssh-key/forget", Need::Form),
+    ("post", "/hosts/{host_id}/syslog", Need::Form),
     ("get", "/alerts", Need::Page),
     ("get", "/alerts/{id}", Need::Page),
     ("post", "/alerts/{id}/acknowledge", Need::Form),
     ("post", "/alerts/{id}/silence", Need::Form),
+    ("get", "/findings", Need::Page),
+    ("get", "/ledger", Need::Page),
+    ("post", "/hosts/{host_id}/analyze", Need::Form),
     ("get", "/deliveries", Need::Page),
     ("get", "/supervision", Need::Page),
     ("get", "/internet", Need::Page),

@@ -39,6 +39,7 @@ fn stable(html: &str) -> String {
         ("alerts at ", "<"),
         ("Last seen 2", "<"),
         ("Down since ", " UTC"),
+        ("watched since ", " UTC"),
         ("last delivered ", "<"),
     ];
     cuts.into_iter().fold(format!("<main{main}</main>\n"), |text, (from, to)| cut(&text, from, to))
@@ -116,4 +117,14 @@ async fn the_config_page() {
     let upstream = json!({"enabled": true, "url": "https://hc-ping.com/some-uuid"});
     bed.call(Method::PUT, "/api/v1/settings/upstream", Some(upstream)).await;
     same("config", &bed.get("/config").await.text);
+}
+
+#[actix_web::test]
+async fn the_pages_of_logs() {
+    let bed = Bed::new().await;
+    same("findings_none", &bed.get("/findings").await.text);
+    same("ledger_none", &bed.get("/ledger").await.text);
+    let bed = super::log_flow::read_once().await;
+    same("findings", &bed.get("/findings").await.text);
+    same("host_with_log", &bed.get("/hosts/web-01").await.text);
 }

@@ -43,8 +43,11 @@ async fn the_tree_is_told_in_start_order_and_healthy_hosts_are_counted_not_liste
     let expected = json!([
         ["hub", "db", "actor"],
         ["hub", "alert", "actor"],
+        ["hub", "llm", "actor"],
         ["hub", "host keeper", "actor"],
         ["hub", "hosts", "many"],
+        ["hub", "log keeper", "actor"],
+        ["hub", "logs", "many"],
         ["hub", "alive", "actor"],
     ]);
     assert_eq!(Value::from(kinds), expected);
